@@ -7,7 +7,7 @@ import time
 
 
 class Clock:
-    """`clock()` tells the seconds; `sleep` lets them pass at once, for everybody."""
+    """`clock()` returns the seconds; `sleep` lets them pass at once, for everybody."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -204,7 +204,7 @@ def test_a_class_still_has_the_attributes_that_are_used(kind: type) -> None:
     assert assigned >= ATTRIBUTES[kind]
 
 
-def test_a_socket_connection_of_websockets_tells_how_it_failed() -> None:
+def test_a_socket_connection_of_websockets_shows_how_it_failed() -> None:
     connection = ServerProtocol()
     assert connection.parser_exc is None
     assert connection.close_sent is None

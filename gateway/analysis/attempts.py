@@ -1,4 +1,4 @@
-"""What the outcomes of a resource over time tell: where it flips without a change of code, and when it was broken."""
+"""What the outcomes of a resource over time show: where it flips without a change of code, and when it was broken."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ _CAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class RunSeen:
-    """A run of a series: its seconds, the rows written (None: not told), and what is told of it, by aspect."""
+    """A run of a series: its seconds, the rows written (None: not reported), and what is known of it, by aspect."""
 
     run_id: int
     seconds: float

@@ -30,8 +30,8 @@ def data_ages(
 ) -> list[float | None]:
     """Of each moment how old the data of a job is then: moment - min(newest row of each source).
 
-    The newest rows are those that the last check of each source told before the last success began that had ended by
-    then. None where there is no such success, or no source was checked before it.
+    The newest rows are those that the last check of each source reported before the last success began that had ended
+    by then. None where there is no such success, or no source was checked before it.
     """
     ended = sorted(successes, key=lambda success: (success.end, success.begin))
     ends = [success.end for success in ended]

@@ -9,7 +9,7 @@ from cronsim import CronSim, CronSimError
 
 
 def last_due(cron: str, zone: ZoneInfo, before: datetime) -> datetime | None:
-    """The last time before a moment (with a time zone) at which a cron expression was due, told in that moment's zone;
+    """The last time before a moment (with a time zone) at which a cron expression was due, in that moment's zone;
     None where it never was. Raises ValueError for what is no cron expression."""
     try:
         due = next(CronSim(cron, before.astimezone(zone), reverse=True), None)

@@ -14,7 +14,7 @@ from gateway.analysis.dependencies import Parents, children_of, in_order, withou
 from gateway.analysis.step import Step
 
 TRUSTED = (0.85, 1.15)
-"""Simulated over observed seconds of a run as it was; outside of these nothing is told of what would be."""
+"""Simulated over observed seconds of a run as it was; outside of these nothing is known of what would be."""
 
 
 _THREAD_IS_FREE = -1
@@ -61,7 +61,7 @@ class Outlook:
 
     @property
     def calibration(self) -> float:
-        """How well the simulation tells what was."""
+        """How well the simulation fits what was."""
         return self.now / self.observed if self.observed else 1.0
 
     @property
@@ -90,7 +90,7 @@ def outlook(steps: Sequence[Step], change: RunChange) -> Outlook:
 def _simulated(step: Step, change: RunChange) -> tuple[float, float]:
     """Seconds that a step would take, and its lower bound."""
     if step.dependencies is None:
-        raise ValueError("nothing can be told without dependencies")
+        raise ValueError("nothing can be said without dependencies")
     dropped = frozenset(place for place, node in enumerate(step.nodes) if node.unique_id in change.drop)
     parents, order = step.dependencies.parents, step.dependencies.order
     if dropped:
@@ -152,7 +152,7 @@ def makespan(
     ready = [rank for rank, place in by_rank.items() if not left[place]]
     heapify(ready)
     free, now, end = threads, 0.0, 0.0
-    events: list[tuple[float, int]] = []  # when a node ends or, told by _THREAD_IS_FREE, a thread is free again
+    events: list[tuple[float, int]] = []  # when a node ends or, marked by _THREAD_IS_FREE, a thread is free again
     while ready or events:
         while ready and free:
             free -= 1

@@ -1,4 +1,4 @@
-"""Runtimes that follow the weekday or the hour: told where they prove it (Kruskal–Wallis), and taken out."""
+"""Runtimes that follow the weekday or the hour: named where they prove it (Kruskal–Wallis), and taken out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a series of runtimes tells: lasting changes, the trend since, a season, whether the newest runs are slow."""
+"""What a series of runtimes shows: lasting changes, the trend since, a season, whether the newest runs are slow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SeriesAnalysis:
 
 
 def analyse(samples: Sequence[TimedRuntime], threshold: Threshold = DEFAULT_THRESHOLD) -> SeriesAnalysis:
-    """What these samples, oldest first, tell. About 1 ms for 100 samples, most of it for the trend."""
+    """What these samples, oldest first, show. About 1 ms for 100 samples, most of it for the trend."""
     runtimes = [sample.seconds for sample in samples]
     times = [sample.ended_at for sample in samples]
     level, season = seasonless(runtimes, buckets_of(times))

@@ -39,7 +39,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class SourceCheck:
-    """What a freshness check of a source told: `max_loaded_at` is the time of its newest row, in seconds."""
+    """What a freshness check of a source reported: `max_loaded_at` is the time of its newest row, in seconds."""
 
     unique_id: str
     time: float
@@ -53,7 +53,7 @@ def wasted_builds(
 
     A build changed nothing if its code is that of the resource's last success, the one that started last before it, and
     no input changed since that started. An ancestor changed where it was built since, unless that build changed nothing
-    for certain. A source moved where the last check before each of both builds tells another newest row.
+    for certain. A source moved where the last check before each of both builds reports another newest row.
 
     CERTAIN: all sources upstream have a check before each of both builds, and stood still. LIKELY: some have none.
     CONCURRENT: the last success is of another run and had not ended; its inputs are not looked at. Whatever is not

@@ -60,7 +60,7 @@ class CacheTags:
         return [*(tag(kind, object_id) for kind, object_id in named if object_id is not None), self.account]
 
     def extensions(self, usage: Usage) -> Mapping[str, object]:
-        """The extensions that tell an answer's tags. Those of entities stand in the order of the references."""
+        """The extensions that hold an answer's tags. Those of entities stand in the order of the references."""
         entities = usage.entities
         if entities is None:
             return {OF_ANSWER: self._of_answer(usage)}
@@ -97,7 +97,7 @@ class CacheTags:
 
 
 def tags_of(extensions: Mapping[str, object]) -> list[str]:
-    """All tags that an answer's extensions tell, each once."""
+    """All tags that an answer's extensions hold, each once."""
     answer, entities = extensions.get(OF_ANSWER, ()), extensions.get(OF_ENTITIES, ())
     return list(dict.fromkeys([*_texts(answer), *(text for of_one in _lists(entities) for text in _texts(of_one))]))
 

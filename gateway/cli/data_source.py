@@ -28,7 +28,7 @@ HOW_TO_SERVE_OWN_DATA = (
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """Settings under which the data are at hand, what they are in one line, what else to tell, and which files of a
+    """Settings under which the data are at hand, what they are in one line, what else to report, and which files of a
     folder could not be used."""
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""What the options and the scheduler's own environment variables tell of the run that is read."""
+"""What the options and the scheduler's own environment variables say of the run that is read."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def given_facts(options: argparse.Namespace) -> GivenFacts:
 
 
 def commit_of(variables: Mapping[str, str]) -> Commit:
-    """Commit, branch and address of the run; of each the first that is told. A tag is no branch. Whether a pull request
-    started it is told by any of them."""
+    """Commit, branch and address of the run; of each the first that is reported. A tag is no branch. Whether a pull
+    request started it is known from any of them."""
     known = {name: value.strip() for name, value in variables.items() if value.strip() and _is_text(value)}
     commits = [read(known) for read in _SCHEDULERS]
     return Commit(
@@ -100,7 +100,7 @@ def _airflow(env: Mapping[str, str]) -> Commit:
 
 
 def _dagster(env: Mapping[str, str]) -> Commit:
-    """Dagster+ tells the commit; the address has no variable of Dagster's own."""
+    """Dagster+ reports the commit; the address has no variable of Dagster's own."""
     return Commit(env.get("DAGSTER_CLOUD_GIT_SHA"), env.get("DAGSTER_CLOUD_GIT_BRANCH"))
 
 

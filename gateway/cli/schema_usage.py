@@ -1,4 +1,4 @@
-"""Who uses what a breaking change takes away, as `/usage` of running gateways tells it."""
+"""Who uses what a breaking change takes away, as `/usage` of running gateways reports it."""
 
 from __future__ import annotations
 

@@ -329,7 +329,7 @@ def _limits(watched: WatchedTransport, query: BaseQuery) -> Check:
 
 def _clock(seconds: float | None) -> Check:
     if seconds is None:
-        return Check("clock", State.OK, "dbt's answers tell no time")
+        return Check("clock", State.OK, "dbt's answers have no time")
     state = State.OK if abs(seconds) <= _CLOCK_SECONDS else State.PARTLY
     return Check("clock", state, f"dbt's is {seconds:+.0f} s from this machine's", details={"difference": seconds})
 

@@ -29,7 +29,7 @@ _SDL_FIELD = "_service"
 class Disclosure:
     """`introspection` answers __schema and __type, `sdl` answers `_service { sdl }`, which composers may ask for.
 
-    `suggestions` lets errors propose names. Without it and without introspection errors tell nothing of the schema at
+    `suggestions` lets errors propose names. Without it and without introspection errors say nothing of the schema at
     all: one and the same message, without a place, whatever is wrong with a document.
     """
 

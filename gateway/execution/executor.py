@@ -36,7 +36,7 @@ class GatewayExecutor:
         *,
         cache_tags: bool = False,
     ) -> None:
-        """With `cache_tags` each answer tells its tags (see caching.cache_tags)."""
+        """With `cache_tags` each answer holds its tags (see caching.cache_tags)."""
         self._cache_tags = cache_tags
         self._runner = runner
         self._streams = Streams(streams, self._begin, request_seconds, tracing)
@@ -64,7 +64,7 @@ class GatewayExecutor:
 
     def known_models(self, caller: Caller) -> int:
         """How many models the caller may see, as far as they have been read. Hidden ones do not count: a price that
-        held them would tell their number."""
+        held them would show their number."""
         services = self._services
         if caller.dbt_token is not None:
             services = self._by_token.opened(caller.dbt_token) if self._by_token else None
@@ -152,7 +152,7 @@ class GatewayExecutor:
         extensions = {"gateway": usage.as_extension(), **tags} if outcome.executed else {}
         if outcome.errors:
             return Answer(outcome.data, outcome.errors, extensions, outcome.executed, way=outcome.way.value)
-        # Most answers are given once; whether they might be again is told when it is asked.
+        # Most answers are given once; whether they might be again is decided when it is asked.
         may_last = partial(lasting, usage, services.generations, request_scope.total, tags)
         return Answer(outcome.data, outcome.errors, extensions, outcome.executed, may_last, outcome.way.value)
 

@@ -28,7 +28,7 @@ from graphql import (
 
 def coordinates_of(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> frozenset[str]:
     """The coordinates that one operation of a valid document names: `Type.field`, `Type.field(argument:)`,
-    `Input.field` and `Enum.VALUE`, and `Input` for each input type of a variable, whose fields only its values tell.
+    `Input.field` and `Enum.VALUE`, and `Input` for each input type of a variable, whose fields only its values report.
 
     Introspection is left out. Takes about a microsecond a token; to be remembered per document.
     """

@@ -179,7 +179,7 @@ class OperationRunner:
 
     @property
     def hides_suggestions(self) -> bool:
-        """Whether errors must not tell names that a caller did not ask for."""
+        """Whether errors must hide names that a caller did not ask for."""
         return not self._disclosure.suggestions
 
 

@@ -14,7 +14,7 @@ from gateway.execution.graphql_internals import FieldDetailsList
 from gateway.loading.batching import Departures
 
 # Microseconds that graphql-core takes for an item whose fields are resolved, to start what such an item waits for, and
-# for a type with all that introspection tells of it.
+# for a type with all that introspection says of it.
 _STEPS_OF_AN_ITEM = 30
 _STEPS_OF_A_START = 40
 _STEPS_OF_A_TYPE = 500

@@ -39,7 +39,7 @@ class GraphQLParams(Struct, frozen=True):
 
 
 class Lasting(Protocol):
-    """What tells whether a whole answer may be given again."""
+    """What shows whether a whole answer may be given again."""
 
     def holds(self) -> bool:
         """Whether every fact behind it is still believed without asking, and none has changed."""
@@ -60,7 +60,7 @@ class Answer(Struct, frozen=True):
 
     `executed` is false when nothing ran: the document is invalid or the variables cannot be coerced. Then `data` is not
     sent, and the status says so. `errors` are formatted, each with `extensions.code`. `way` names how an executed
-    operation was run, for metrics. `lasting`, to be called at once if at all, gives what tells whether the answer may
+    operation was run, for metrics. `lasting`, to be called at once if at all, gives what shows whether the answer may
     be given again; None for one that must not: with errors, incomplete, or of facts that may be out of date.
     """
 

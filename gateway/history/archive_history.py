@@ -153,7 +153,7 @@ class ArchiveHistory:
     async def last_runtimes(
         self, environment_ids: Sequence[int]
     ) -> dict[int, Mapping[str, float | None] | GatewayError]:
-        """Two statements, and one for a thousand models whose roll-ups do not tell it."""
+        """Two statements, and one for a thousand models whose roll-ups do not say it."""
         return await self._read(environment_ids, partial(read_last_runtimes, environment_ids=environment_ids))
 
     async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, tuple[str, ...] | GatewayError]:

@@ -20,7 +20,7 @@ from gateway.concurrency.gathering import gather
 from gateway.services.admin.ended_runs import EndedRuns, NewestEnded
 
 DISCOVERY_KEEPS = timedelta(days=92)
-"""What is older dbt's Discovery API does not tell: it keeps two months, and a third is for safety."""
+"""What is older dbt's Discovery API does not say: it keeps two months, and a third is for safety."""
 
 _ADMIN_KEEPS = timedelta(days=364)
 # One question reads several kinds of facts; they compare once.

@@ -22,7 +22,7 @@ Manifests = dict[int, dict[str, GraphNode]]
 
 
 def read_graphs(connection: Connection, keys: Sequence[GraphKey]) -> dict[GraphKey, RunGraph]:
-    """The graph of each run. Of a node in several manifests of a run the last is told."""
+    """The graph of each run. Of a node in several manifests of a run the last is reported."""
     commands: dict[int, list[AnyRow]] = {}
     for row in commands_of_runs(connection, (key.run_id for key in keys)):
         commands.setdefault(row.run_id, []).append(row)

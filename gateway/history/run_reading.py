@@ -66,7 +66,7 @@ def read_run_models(connection: Connection, keys: Sequence[RunKey]) -> dict[RunK
 
 
 def model_runs_of(connection: Connection, rows: Sequence[AnyRow], share: Share) -> Iterable[ModelRun]:
-    """What these rows of results tell of models, their contents beside them; a node that has none is looked for."""
+    """What these rows of results say of models, their contents beside them; a node that has none is looked for."""
     named = _unnamed(connection, rows)
     contents = _contents(connection, (named.get((row.run_id, row.unique_id)) for row in rows if row.node_id is None))
     for row in rows:

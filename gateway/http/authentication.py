@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from gateway.identity.caller import ANYBODY, Caller
 from gateway.identity.errors import Unauthenticated
 
-# Proxies tell with these for whom they ask, or that they are proxies.
+# Proxies say with these for whom they ask, or that they are proxies.
 _FORWARDED = frozenset(
     (
         *(b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"x-original-forwarded-for"),
@@ -97,13 +97,13 @@ def _is_loopback(host: str) -> bool:
 
 
 class Authenticator(Protocol):
-    """Tells callers by their credentials. Safe for concurrent use on one event loop."""
+    """Identifies callers by their credentials. Safe for concurrent use on one event loop."""
 
     def known_caller(self, credentials: Credentials) -> Caller | None:
-        """The caller, when that can be told at once and without waiting; None: ask `caller`. Raises nothing."""
+        """The caller, when that can be known at once and without waiting; None: ask `caller`. Raises nothing."""
 
     async def caller(self, credentials: Credentials) -> Caller:
-        """The caller. Raises Unauthenticated, Forbidden, or IdentityUnavailable while that cannot be told."""
+        """The caller. Raises Unauthenticated, Forbidden, or IdentityUnavailable while that cannot be known."""
 
 
 class EverybodyAuthenticator:

@@ -55,7 +55,7 @@ class EdgePolicy:
     """What the edge lets in and shows.
 
     `path_prefix`, such as `/dbt`, stands before all paths; empty: nothing does. `allowed_hosts` empty: any Host is
-    answered. `allowed_origins` empty: no foreign page may call. `authenticator` tells who may ask; by default only
+    answered. `allowed_origins` empty: no foreign page may call. `authenticator` knows who may ask; by default only
     this machine. Metrics are shown to those with that scope, or to everybody with `open_metrics`. Without
     `webhooks` their path does not exist. `trusted` are the texts of documents trusted beside those of the pages.
     Several workers add up their field usage in `usage_directory`.

@@ -61,7 +61,7 @@ class EndpointPolicy:
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
     where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
     response_cache). `public_answers` are the same for everybody, and may be kept by caches that several people share.
-    `coordinates` tells what of the schema an operation asks for; None: field usage is not counted.
+    `coordinates` shows what of the schema an operation asks for; None: field usage is not counted.
     `cache_tag_header` repeats an answer's cache tags, see CacheControl.
     With `compression` answers are compressed for clients that accept it.
     """
@@ -262,14 +262,14 @@ class GraphQLEndpoint:
         refusal = price.refusal if price else None
         if refusal is None:
             return None
-        # Told of documents that could run only: else the price of a guess would tell which fields there are.
+        # Reported of documents that could run only: else the price of a guess would show which fields there are.
         invalid = self._executor.invalid(params)
         if invalid is None:
             raise refusal
         return invalid
 
     def _charged(self, params: GraphQLParams, price: OperationCost | None, caller: Caller) -> OperationCost | None:
-        """The price, taken from the caller's budget. What is not run is free: else the budget would tell which fields
+        """The price, taken from the caller's budget. What is not run is free: else the budget would show which fields
         there are. Raises RateLimited."""
         if price is None or price.refusal is not None or not self._pricing.has_budgets:
             return price

@@ -23,7 +23,8 @@ _BEARER = b"bearer "
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A caller, until when (`time.monotonic()`) he need not be told again, and under which keys he was told."""
+    """A caller, until when (`time.monotonic()`) he need not be identified again, and under which keys he was
+    identified."""
 
     caller: Caller
     until: float
@@ -31,7 +32,8 @@ class _Known:
 
 
 class KnownCallers:
-    """An Authenticator. Who was told is remembered for a minute at most, and never beyond the end of his credential.
+    """An Authenticator. Who was identified is remembered for a minute at most, and never beyond the end of his
+    credential.
 
     With `pass_through` every caller brings his own dbt token in `X-dbt-Token`; where neither keys nor tokens are
     given, that alone lets him in, and dbt says what he may see.
@@ -45,7 +47,7 @@ class KnownCallers:
         self._remembered: BoundedMap[bytes, _Known] = BoundedMap(_MOST_REMEMBERED)
 
     def known_caller(self, credentials: Credentials) -> Caller | None:
-        """A caller who was told lately by the same credentials."""
+        """A caller who was identified lately by the same credentials."""
         generation = self._keys.refresh() if self._keys else 0
         digest = _digest(credentials)
         known = self._remembered.get(digest)

@@ -66,7 +66,7 @@ class OperationCost:
         )
 
     def as_extension(self) -> dict[str, Any]:
-        """What an answer tells under `extensions.cost`."""
+        """What an answer reports under `extensions.cost`."""
         own: dict[str, Any] = {"requestedQueryCost": self.cost, "maximumAvailable": self.most}
         return own if self.throttle is None else {**own, THROTTLE: self.throttle.as_extension()}
 

@@ -1,4 +1,4 @@
-"""Who asks, as the rooms above the facts are told."""
+"""Who asks, as the rooms above the facts see them."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Verified:
 
 
 class SignedTokens:
-    """Tells callers by their tokens."""
+    """Identifies callers by their tokens."""
 
     def __init__(self, policy: TokenPolicy, keys: KeySet) -> None:
         self._policy = policy

@@ -285,7 +285,7 @@ def _ended(record: RunRecord) -> int:
 
 
 def _modified(file: Path) -> int:
-    """When the file was written; one that is gone by now is told when it is to be read."""
+    """When the file was written; one that is gone by now is reported when it is to be read."""
     try:
         return file.stat().st_mtime_ns
     except OSError:

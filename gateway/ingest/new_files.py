@@ -1,4 +1,4 @@
-"""Tells files that a command has written from those that lay in its folder before."""
+"""Distinguishes files that a command has written from those that lay in its folder before."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def read_run_folder(
 ) -> Iterator[RunBundle]:
     """The run with all its steps, then what other commands left beside them, as runs of their own.
 
-    Of `given_facts`, the project and the commands to leave out count: run.json tells the rest.
+    Of `given_facts`, the project and the commands to leave out count: run.json reports the rest.
     Raises UnreadableArtifact when any of its files cannot be used.
     """
     own, others = [], []
@@ -54,7 +54,7 @@ def read_run_folder(
 
 
 def is_of_run(invocation: Invocation, record: RunRecord) -> bool:
-    """Whether a command is one of the run's: by the run id it was given, else by the times that run.json tells."""
+    """Whether a command is one of the run's: by the run id it was given, else by the times that run.json reports."""
     run_id = invocation.env.get("DBT_CLOUD_RUN_ID")
     if run_id and record.id:
         return str(run_id) == str(record.id)
@@ -66,7 +66,8 @@ def is_of_run(invocation: Invocation, record: RunRecord) -> bool:
 
 
 def _main_command(step: StepFolder, commands: list[Invocation]) -> Invocation:
-    """The command a folder stands for when nothing tells: of a step's the last one; else the one that left results."""
+    """The command a folder stands for when nothing says so: of a step's the last one; else the one that left
+    results."""
     with_results = [each for each in commands if RUN_RESULTS in each.files and step.index is None]
     return (with_results or commands)[-1]
 

@@ -36,7 +36,7 @@ class PartialFailure:
 
 
 class FieldContext(Struct, frozen=True):
-    """What a question needs: loads, and where to say what it had to leave out. `place` tells the field's path, which
+    """What a question needs: loads, and where to say what it had to leave out. `place` reports the field's path, which
     few questions need."""
 
     loaders: Loaders

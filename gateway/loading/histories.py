@@ -1,8 +1,8 @@
 """The histories of many models, read the way that needs fewer requests: model by model, or run by run.
 
 Model by model, a hundred histories are a document, and each is out of date when its environment's state moves on. Run
-by run, twenty runs are a document that holds every model of theirs, and finished runs are kept for good; but runs tell
-the newest end of a history only as far back as all of them are known.
+by run, twenty runs are a document that holds every model of theirs, and finished runs are kept for good; but runs
+report the newest end of a history only as far back as all of them are known.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunsToRead:
-    """Runs to read, and the moment after which they tell everything; None: they are all there are."""
+    """Runs to read, and the moment after which they report everything; None: they are all there are."""
 
     runs: tuple[Run, ...]
     since: datetime | None

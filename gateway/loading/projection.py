@@ -64,7 +64,7 @@ class Projection:
     """What an operation needs of models beside what identifies, filters and ranks them.
 
     `runtimes_only`: not even that, but ids and runtimes. `all_models_of`: the deployment of which all models are
-    needed, which can be told before anything is known of the account; None when that is not sure; `by_means`: means of
+    needed, which can be known before anything is known of the account; None when that is not sure; `by_means`: means of
     an archive spare reading most of them. `whole_projects`: what is asked beside or below a model needs all models of
     its project. `jobs`: the list of jobs will be needed, `job_kinds`: only for what kinds of jobs runs are of.
     """
@@ -87,7 +87,7 @@ class Projection:
 def projection_of(document: DocumentNode, operation_name: str | None) -> Projection:
     """The optional fields and details named anywhere in one operation, or in the fragments beside it.
 
-    Fields are told by name alone: one projection for the whole operation means that all its loads of an environment
+    Fields are known by name alone: one projection for the whole operation means that all its loads of an environment
     are one load. A name that another type uses too costs a field more upstream, never a wrong answer.
     """
     collector = _FieldNames()

@@ -277,7 +277,7 @@ class RunResultLoaders:
 def _or_none(
     read: Callable[[list[K]], Awaitable[Mapping[K, T | GatewayError]]],
 ) -> Callable[[list[K]], Awaitable[Mapping[K, T | GatewayError | None]]]:
-    """The same reading, None for what it does not tell."""
+    """The same reading, None for what it does not say."""
 
     async def read_all(keys: list[K]) -> Mapping[K, T | GatewayError | None]:
         answers = await read(keys)

@@ -1,7 +1,7 @@
 """The account as far as a caller may see it: what is hidden from him is left out before anything is computed.
 
-Everything that the gateway answers hangs on the environments, jobs and runs told here, so hiding them hides all that
-is theirs. Facts are shared by all callers; this stands between those facts and one caller's request.
+Everything that the gateway answers hangs on the environments, jobs and runs reported here, so hiding them hides all
+that is theirs. Facts are shared by all callers; this stands between those facts and one caller's request.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class VisibleAdmin:
         return jobs if seen is None else {job_id: job for job_id, job in jobs.items() if job.environment_id in seen}
 
     def known_environments(self) -> frozenset[int]:
-        """Those that a caller may see are told by `topology` alone."""
+        """Those that a caller may see are known from `topology` alone."""
         return frozenset()
 
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
@@ -159,7 +159,7 @@ class VisibleAdmin:
         return frozenset(environment.id for environment in (await self.topology()).environments)
 
     async def _listed_runs(self, jobs: Sequence[Job], count: int) -> dict[int, RunsOrError]:
-        """The runs of jobs that share an environment, as far as the environment's newest runs tell them."""
+        """The runs of jobs that share an environment, as far as the environment's newest runs have them."""
         by_environment: dict[int, list[Job]] = {}
         for job in jobs:
             by_environment.setdefault(job.environment_id, []).append(job)
@@ -224,7 +224,7 @@ class VisibleAdmin:
 
 
 def _name(header: EnvironmentHeader | GatewayError, display: str | None) -> str:
-    """What a project is called; by the name it has in dbt Cloud where its environment does not tell."""
+    """What a project is called; by the name it has in dbt Cloud where its environment does not say."""
     name = header.dbt_project_name if isinstance(header, EnvironmentHeader) else None
     return name or display or ""
 

@@ -38,7 +38,7 @@ def create_platform(
     With a `token`, requests must carry it as `Authorization: Token …` or `Bearer …`, which is
     looked at before anything else.
     `app.state.requests` counts the requests. With `faults`, those are on, clients may ask for more by header, and
-    `/platform/requests` tells the counts (DELETE sets them to zero): for tests only; without, the header is refused.
+    `/platform/requests` reports the counts (DELETE sets them to zero): for tests only; without, the header is refused.
     With a `lagging` archive Discovery answers from that one: it has not got the metadata yet of runs that the Admin API
     already knows to be finished.
     """

@@ -1,4 +1,5 @@
-"""Faults while a request is answered, told in one line each: a damaged row must not fill the log with stack traces."""
+"""Faults while a request is answered, reported in one line each: a damaged row must not fill the log with stack
+traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts what clients asked the platform, so that a test can tell how often upstream was called."""
+"""Counts what clients asked the platform, so that a test can say how often upstream was called."""
 
 from __future__ import annotations
 

@@ -67,11 +67,12 @@ class Upstream:
 
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred; beside
     one they say which environments are production and staging.
-    `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:
-    what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
-    how many requests one operation may cause, to which the transport keeps; None: any number. `make_history` makes what
-    tells of finished runs in Discovery's place, `kept` is where those that were read outlive the process. `notes` are
-    what all answers lack now. `archive_state` says how the archive beside dbt stands, where there is to be one.
+    `account_key` distinguishes the account of this dbt from any other, and from whatever is served in the place of dbt
+    Cloud: what is shared and kept lies under it. `link` is the way to the Redis that replicas share.
+    `calls_per_operation` is how many requests one operation may cause, to which the transport keeps; None: any number.
+    `make_history` makes what has finished runs in Discovery's place, `kept` is where those that were read outlive the
+    process. `notes` are what all answers lack now. `archive_state` says how the archive beside dbt stands, where there
+    is to be one.
     `cost_rate` is what its time costs, for estimates. `take_event` is called with events of runs, so that what they did
     is brought into an archive.
     """
@@ -195,7 +196,7 @@ def build_services(
     shared: SharedFacts | None = None,
     counts: LookupCounts | None = None,
 ) -> Services:
-    """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old.
+    """Services that know nothing yet, over an open session; `clock` gives the seconds by which facts grow old.
 
     `shared` is what replicas share. `counts` takes in where facts were found, beside those of other services.
     """

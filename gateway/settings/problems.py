@@ -141,7 +141,7 @@ def _field_name(loc: str, fields: Mapping[str, FieldInfo]) -> str:
 
 
 def line_of(file: Path, path: Sequence[str | int]) -> int | None:
-    """The line (from 1) of a TOML file on which a value stands; None when it cannot be told."""
+    """The line (from 1) of a TOML file on which a value stands; None when it cannot be known."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -182,7 +182,7 @@ def warning_of_secrets(file: Path | None, fields: Mapping[str, FieldInfo]) -> st
             return None
         content = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
-        return None  # told where the file is read
+        return None  # shown where the file is read
     names = {_field_name(name, fields) for name, value in content.items() if _holds_password(value)}
     secret = sorted(names | {name for name in content if name in fields and _is_secret(fields[name])})
     if not secret:

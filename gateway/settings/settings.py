@@ -334,7 +334,7 @@ class Settings(
 
 
 def environment_variables() -> Mapping[str, str]:
-    """What schedulers tell of the run they started, beside our own settings."""
+    """What schedulers say of the run they started, beside our own settings."""
     return os.environ
 
 

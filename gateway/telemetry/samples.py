@@ -10,7 +10,7 @@ from typing import Literal
 @dataclass(frozen=True, slots=True)
 class SampleKind:
     """A name, what it means, its labels. `workers` says how those of several processes make one: counts are added up;
-    of what is so at a moment the sum, the largest or the smallest is told, of the living."""
+    of what is so at a moment the sum, the largest or the smallest is reported, of the living."""
 
     name: str
     meaning: str

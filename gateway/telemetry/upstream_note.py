@@ -1,4 +1,4 @@
-"""What dbt did not report, or told in another way than documented: part of `extensions.gateway.notes`."""
+"""What dbt did not report, or reported in another way than documented: part of `extensions.gateway.notes`."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Usage(Struct):
     in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`. `known` are
     the places of the facts that were in memory: each counts once, however often it was looked up. Who does not
     `sees_all` is not told how the shared cache was used: by that they would learn what happens in what is hidden.
-    `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY; `history_since` is the time since which all
+    `history_sources` names what reported finished runs: ARCHIVE, DISCOVERY; `history_since` is the time since which all
     histories behind the answer hold every run, None where that is not known. `upstream_notes`: what dbt did not report.
     `subjects` are the objects that root fields were asked for, `entities` those of references, in their order, None
     where one named nothing.

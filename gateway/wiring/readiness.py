@@ -21,7 +21,7 @@ class UpstreamReadiness:
     """Ready from the moment dbt has once listed its projects, and from then on.
 
     A process that has never read anything is of no use, and a rollout that brings a wrong address or token should stop
-    at it. Later, when dbt is down, it still tells what it knows, and has a coded error for the rest: taken out of the
+    at it. Later, when dbt is down, it still shows what it knows, and has a coded error for the rest: taken out of the
     balancer, as all its siblings would be at the same moment, it could tell nobody anything. So dbt's state is shown,
     not judged; so is that of the Redis that replicas share, without which they are slower and right, and that of
     the archive beside dbt, without which history is shorter. dbt is asked every

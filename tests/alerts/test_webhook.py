@@ -16,7 +16,7 @@ def stamp(hours_ago: float) -> str:
     return (NOW - timedelta(hours=hours_ago)).isoformat().replace("+00:00", "Z")
 
 
-async def test_a_failed_job_is_told_once_and_again_when_it_is_over(account: Account, service: HttpStandIn) -> None:
+async def test_a_failed_job_is_reported_once_and_again_when_it_is_over(account: Account, service: HttpStandIn) -> None:
     account.run(30)
     settings = account.settings([FAILED_JOBS], [webhook(service)], gateway_url="https://gateway.example")
     quiet = await one_pass(settings)

@@ -55,7 +55,7 @@ def waits_in(span: RunSpan, second: int) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(120))
-def test_as_every_second_tells(seed: int) -> None:
+def test_as_every_second_shows(seed: int) -> None:
     spans = spans_of(Random(seed))  # noqa: S311
     at_once = {second: sum(runs_in(span, second) for span in spans) for second in range(BEGIN, END)}
     most = max(at_once.values())
@@ -87,7 +87,7 @@ def test_a_job_whose_runs_outlast_the_interval_is_over_scheduled() -> None:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_models_are_shared_as_every_pair_of_runs_tells(seed: int) -> None:
+def test_models_are_shared_as_every_pair_of_runs_reports(seed: int) -> None:
     chance = Random(seed)  # noqa: S311
     runs = []
     for _ in range(chance.randint(0, 12)):

@@ -16,7 +16,7 @@ from gateway.analysis.trend import trend
 from tests.analysis.simulated_series import BEGIN, Noise, simulated
 
 
-def test_a_steady_growth_is_told_in_per_cent() -> None:
+def test_a_steady_growth_is_reported_in_per_cent() -> None:
     days = [float(n) for n in range(25)]
     found = trend(days, [60 * 1.01**day for day in days])
     assert found is not None
@@ -58,7 +58,7 @@ def test_slope_and_chance_are_those_of_all_pairs() -> None:
     ],
     ids=["19 runs", "all alike", "all at once", "a runtime of nothing", "up and down"],
 )
-def test_no_trend_is_told_without_a_significant_slope(days: list[float], runtimes: list[float]) -> None:
+def test_no_trend_is_reported_without_a_significant_slope(days: list[float], runtimes: list[float]) -> None:
     assert trend(list(map(float, days)), list(map(float, runtimes))) is None
 
 

@@ -88,7 +88,7 @@ def columns(archive: Archive, run: int) -> Iterator[Any]:
 
 
 @pytest.mark.slow
-def test_results_tell_what_the_adapter_did_and_commands_their_threads(empty_archive: Archive, folder: Path) -> None:
+def test_results_show_what_the_adapter_did_and_commands_their_threads(empty_archive: Archive, folder: Path) -> None:
     ingest_folder(empty_archive, folder)
     rows = {row.unique_id: row for row in columns(empty_archive, 100)}
     assert {name: row.kind for name, row in rows.items()} == {
@@ -105,7 +105,7 @@ def test_results_tell_what_the_adapter_did_and_commands_their_threads(empty_arch
 
 
 @pytest.mark.slow
-def test_checks_tell_when_they_ran_and_runs_why(empty_archive: Archive, folder: Path) -> None:
+def test_checks_show_when_they_ran_and_runs_why(empty_archive: Archive, folder: Path) -> None:
     ingest_folder(empty_archive, folder)
     with empty_archive.reading() as connection:
         query = select(freshness, texts.c.body).select_from(freshness).join(texts, texts.c.id == freshness.c.thread_id)
@@ -116,7 +116,7 @@ def test_checks_tell_when_they_ran_and_runs_why(empty_archive: Archive, folder: 
 
 
 @pytest.mark.slow
-def test_nodes_tell_how_they_are_built_and_when_their_code_is_the_same(empty_archive: Archive, folder: Path) -> None:
+def test_nodes_show_how_they_are_built_and_when_their_code_is_the_same(empty_archive: Archive, folder: Path) -> None:
     ingest_folder(empty_archive, folder)
     with empty_archive.reading() as connection:
         query = select(nodes.c.unique_id, nodes.c.materialization, nodes.c.code_checksum)

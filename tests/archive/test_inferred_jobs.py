@@ -145,7 +145,7 @@ def test_an_older_archive_is_led_to_the_same_jobs_and_seconds(tmp_path: Path, ne
 def test_a_command_without_elapsed_time_took_as_long_as_its_results(
     tmp_path: Path, empty_archive: Archive, timed: str, seconds: int | None
 ) -> None:
-    """Two models, one after the other; without timings the thread that worked longest tells."""
+    """Two models, one after the other; without timings the thread that worked longest counts."""
     folder = write_target(tmp_path / "target", "one", models=(("a", 2.0), ("b", 4.0)), elapsed=None)
     results = json.loads((folder / "run_results.json").read_text())["results"]
     if timed == "negative":

@@ -1,4 +1,4 @@
-"""run.json tells what it knows of a run; the artifacts tell the rest. Ids may be texts, as schedulers write them."""
+"""run.json shows what it knows of a run; the artifacts report the rest. Ids may be texts, as schedulers write them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def the_only(archive: Archive, name: str) -> Any:
         ),
     ],
 )
-def test_what_a_record_does_not_tell_is_told_by_the_artifacts(
+def test_what_a_record_does_not_say_is_known_from_the_artifacts(
     results: Any, tmp_path: Path, empty_archive: Archive, record: Any, expected: Any
 ) -> None:
     write_artifact(tmp_path / "run", "run_results", results, "only one")

@@ -428,7 +428,7 @@ def failing(app: ASGIApp, answer: Callable[[], JSONResponse | None]) -> ASGIApp:
     return failed
 
 
-async def test_a_gateway_in_trouble_is_told_and_recovered_from(
+async def test_a_gateway_in_trouble_is_reported_and_recovered_from(
     browser: Browser, settings: Settings, built_pages: Path
 ) -> None:
     body = {"errors": [{"message": "The gateway is busy.", "extensions": {"code": "OVERLOADED"}}]}

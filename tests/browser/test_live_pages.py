@@ -1,4 +1,4 @@
-"""The pages while runs end: the socket tells of them, breaks, is told to be broken, and comes back."""
+"""The pages while runs end: the socket announces them, breaks, is shown as broken, and comes back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def part_of_the_demo(demo_folder: Path, run: str, place: Path) -> Path:
 
 
 @pytest.mark.slow
-async def test_a_run_that_ends_is_told_and_shown_and_a_broken_socket_comes_back(
+async def test_a_run_that_ends_is_reported_and_shown_and_a_broken_socket_comes_back(
     browser: Browser, built_pages: Path, demo_folder: Path, tmp_path: Path
 ) -> None:
     store = f"sqlite:///{tmp_path}/runs.db"

@@ -13,7 +13,7 @@ from tests.operations.test_workers import figure, workers
 from tests.serving import Gateway
 
 
-# `python -m tests.chaos.worker 20` does it twenty times, and tells the figures.
+# `python -m tests.chaos.worker 20` does it twenty times, and reports the figures.
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.nightly)])
 async def test_no_answer_is_wrong_when_workers_are_killed(

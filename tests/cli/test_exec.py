@@ -282,7 +282,7 @@ def test_what_lay_there_before_is_not_read(machine: Machine) -> None:
     assert machine.runs == 0
 
 
-def test_dbt_s_own_options_tell_where_it_writes(machine: Machine) -> None:
+def test_dbt_s_own_options_show_where_it_writes(machine: Machine) -> None:
     words = ("dbt", "build", "--project-dir", str(machine.project), "--target-path=build")
     assert machine.exec("--", *words, DBT_TARGET_PATH="build").returncode == 0
     assert machine.exec("--target-path", "there", "--", "dbt", "build", DBT_TARGET_PATH="there").returncode == 0

@@ -30,7 +30,7 @@ def runs_served(address: str) -> int:
 
 
 @pytest.mark.slow
-def test_new_runs_of_a_folder_are_served_and_told(tmp_path: Path) -> None:
+def test_new_runs_of_a_folder_are_served_and_reported(tmp_path: Path) -> None:
     write_target(tmp_path / "1", "1")
     command = [sys.executable, "-m", "gateway", "serve", "--artifacts", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:

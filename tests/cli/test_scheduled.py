@@ -151,7 +151,7 @@ DEPLOYMENTS = [
 
 
 @pytest.mark.parametrize("variables", PROPOSALS, ids=str)
-def test_a_pipeline_of_a_pull_request_is_told_by_its_variables(variables: dict[str, str]) -> None:
+def test_a_pipeline_of_a_pull_request_is_known_from_its_variables(variables: dict[str, str]) -> None:
     assert scheduled.commit_of(variables).is_proposed
 
 

@@ -110,7 +110,7 @@ def cloud(port: int) -> Settings:
         ("200 OK", "<html>", "UPSTREAM_INVALID_RESPONSE"),
     ],
 )
-async def test_what_dbt_refuses_is_told_at_start(status: str, body: str, code: str) -> None:
+async def test_what_dbt_refuses_is_reported_at_start(status: str, body: str, code: str) -> None:
     async with raw_server(says(status, body)) as port:
         (told,) = await trouble_with_dbt(cloud(port))
     assert told is not None
@@ -118,7 +118,7 @@ async def test_what_dbt_refuses_is_told_at_start(status: str, body: str, code: s
     assert ANNA not in told
 
 
-async def test_a_wrong_host_is_told_at_start() -> None:
+async def test_a_wrong_host_is_reported_at_start() -> None:
     (told,) = await trouble_with_dbt(cloud(free_port()))
     assert told is not None
     assert told.startswith("UPSTREAM_UNAVAILABLE: dbt at 127.0.0.1:")

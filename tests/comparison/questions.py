@@ -121,7 +121,7 @@ def derived_facts(run: Run) -> dict[str, Any]:
 
 
 class Questions:
-    """Every question about one environment. Without the Admin API, what Discovery alone cannot tell is not asked."""
+    """Every question about one environment. Without the Admin API, what Discovery alone cannot say is not asked."""
 
     def __init__(self, definitions: Definitions, kind: str, admin: bool = True) -> None:
         self.definitions, self.kind, self.admin = definitions, kind, admin
@@ -138,7 +138,7 @@ class Questions:
         return Scope(ci=not self.admin)
 
     def derived_runs(self) -> dict[str, Question]:
-        """The run of each model's last attempt, as its commands tell it."""
+        """The run of each model's last attempt, as its commands report it."""
         runs = [one.last.run if one.last else None for one in self.models]
         nodes = [{"lastRun": run and {"run": derived_facts(run)}} for run in runs]
         selection = f"models(first: 5000) {{ nodes {{ lastRun {{ run {{ {RUN} }} }} }} }}"

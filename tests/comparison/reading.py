@@ -191,7 +191,7 @@ def _described(folder: Path) -> Files:
 
 
 def _run(record: Mapping[str, Any], environment_id: int, invocations: tuple[Invocation, ...], commands: Any) -> Run:
-    """What the record does not tell, the invocations tell."""
+    """What the record does not say, the invocations report."""
     began = [one.began for one in invocations if one.began]
     failed = any(one.failed for one in invocations)
     return Run(
@@ -262,8 +262,8 @@ def read_invocation(step: Path) -> Invocation | None:
 
 
 def _elapsed(content: Mapping[str, Any]) -> float | None:
-    """Where nobody tells the seconds of a command, those from the first start to the last end of its results. A result
-    ends with its last timing, or its execution time after its first one, whichever is later."""
+    """Where nobody reports the seconds of a command, those from the first start to the last end of its results. A
+    result ends with its last timing, or its execution time after its first one, whichever is later."""
     told = content.get("elapsed_time")
     if told is not None:
         return float(told)

@@ -199,7 +199,7 @@ SEEDS = [1, 6, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_both_sources_tell_what_the_artifacts_say(tmp_path: Path, seed: int) -> None:
+async def test_both_sources_show_what_the_artifacts_say(tmp_path: Path, seed: int) -> None:
     written = write_runs(tmp_path / "runs", seed)
     url = stored(tmp_path / "runs", tmp_path)
     for source in ("archive", "discovery"):

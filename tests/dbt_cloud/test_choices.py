@@ -50,7 +50,7 @@ async def test_a_project_that_nobody_decides_is_an_error_by_name(cloud: CloudGat
         assert unknown["extensions"]["code"] == "NOT_FOUND"
 
 
-async def test_it_is_told_at_start() -> None:
+async def test_it_is_reported_at_start() -> None:
     async with on_a_socket(StandIn("nothing decided")) as url:
         settings = Settings(discovery_url=f"{url}/graphql", admin_url=url, account_id=ACCOUNT, service_token=SECRET)
         (line,) = await trouble_with_dbt(settings)
@@ -125,7 +125,7 @@ async def test_a_long_list_without_totals(cloud: CloudGateway) -> None:
         ({}, 300),
     ],
 )
-def test_whichever_header_tells_when_to_come_again(headers: dict[str, str], seconds: float) -> None:
+def test_whichever_header_says_when_to_come_again(headers: dict[str, str], seconds: float) -> None:
     assert rate_limit_seconds(TransportResponse(429, headers, b""), 300) == seconds
     assert rate_limit_seconds(TransportResponse(200, headers, b"{}"), 300) is None
 

@@ -1,4 +1,4 @@
-"""Whichever field a cell of dbt does not have, the others are answered, and what it would tell is noted."""
+"""Whichever field a cell of dbt does not have, the others are answered, and what it would report is noted."""
 
 from __future__ import annotations
 

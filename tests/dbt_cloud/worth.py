@@ -30,7 +30,7 @@ _PROJECTS: Mapping[str, frozenset[str]] = {
 @dataclass(frozen=True)
 class Difference:
     """Where an answer differs. `less`: it holds less there than there is, and nothing else. `project` is that of what
-    is missing, None where nobody can tell.
+    is missing, None where nobody can say.
     `renamed`: it is the same name in other letters. `new`: what nobody expected there."""
 
     path: tuple[Any, ...]
@@ -76,7 +76,7 @@ def _is_coded(path: tuple[Any, ...], codes: Mapping[tuple[Any, ...], str]) -> bo
 def _is_told_otherwise(one: Difference, gateway: Mapping[str, Any], notes: Sequence[Mapping[str, Any]]) -> bool:
     """Four things that may be something else than what there is, as their notes say: what is inferred in the place of
     what the Admin API refuses, a project that goes by its name in dbt Cloud, a run that failed nobody knows why, and
-    words that stand in the place of what fields told that dbt's schema does not have."""
+    words that stand in the place of what fields reported that dbt's schema does not have."""
     codes = {note["code"] for note in notes}
     if one.new and all("dbt has no metadata of it" in str(item) for item in one.new):
         return "NO_RUN_METADATA" in codes

@@ -50,7 +50,7 @@ def test_every_field_of_the_schema_is_known_to_strawberry_and_plain_or_a_corouti
     assert other == ["Query._entities", "Query._service"]
 
 
-def test_types_tell_their_objects_by_class_alone() -> None:
+def test_types_know_their_objects_by_class_alone() -> None:
     judging = [kind for kind in object_types() if kind.is_type_of is not None]
     results = {"ModelRun", "TestRun", "NodeRun", "Source", "Seed", "Snapshot", "Exposure", "OtherResource"}
     assert {kind.name for kind in judging} == {"Account", "Project", "Model", "Job", "Run"} | results

@@ -54,7 +54,7 @@ async def aging(settings: Settings) -> AsyncIterator[Aging]:
 
 
 async def answered(gateway: Gateway) -> Mapping[str, float]:
-    """How many answers were given in each way, as the metrics tell."""
+    """How many answers were given in each way, as the metrics report."""
     shown = (await gateway.client.get("/metrics")).text
     return {way: float(count) for way, count in re.findall(r'gateway_answers_total\{way="(\w+)"\} ([0-9.]+)', shown)}
 
@@ -133,7 +133,7 @@ async def test_callers_are_answered_at_once_with_what_each_may_see(settings: Set
 
 
 @pytest.mark.slow
-async def test_a_list_that_was_kept_is_told_no_longer_when_its_facts_have_changed(
+async def test_a_list_that_was_kept_is_reported_no_longer_when_its_facts_have_changed(
     aging: Aging, settings: Settings, oracle: Oracle
 ) -> None:
     environment = oracle.production_jobs[0].environment_id

@@ -117,7 +117,7 @@ COSTS = [
 
 @pytest.mark.parametrize(("query", "cost"), COSTS)
 def test_a_router_that_reads_our_directives_comes_to_our_costs(router: Router, query: str, cost: int) -> None:
-    """Hive's tells its estimate; Apollo's library for Node has none, and must answer all the same."""
+    """Hive's reports its estimate; Apollo's library for Node has none, and must answer all the same."""
     told = router.ask(query).get("extensions", {}).get("cost")
     assert told is None or told["estimated"] == cost
     assert (told is not None) == (router.kind == "hive")

@@ -90,7 +90,7 @@ async def test_a_job_in_an_unmarked_environment_says_that_its_models_are_not_kno
 
 
 @pytest.mark.slow
-async def test_every_filter_on_a_job_looks_at_the_run_that_tells_what_it_builds(small: SmallArchive, ask: Ask) -> None:
+async def test_every_filter_on_a_job_looks_at_the_run_that_shows_what_it_builds(small: SmallArchive, ask: Ask) -> None:
     """Job 1 built m with the tag `old`; job 2 has built it since with the tag `new`."""
     small.account({1: {}, 2: {}})
     small.run(100, 1, DAY, Command([Did("m", node={"tags": ["old"]})]))

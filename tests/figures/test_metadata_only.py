@@ -43,7 +43,7 @@ async def test_a_run_lasts_from_its_first_command_even_if_a_later_one_ran_its_mo
 
 
 @pytest.mark.slow
-async def test_nothing_of_single_commands_is_read_where_the_admin_api_tells_times(
+async def test_nothing_of_single_commands_is_read_where_the_admin_api_reports_times(
     small: SmallArchive, ask: Ask
 ) -> None:
     small.account({1: {}}).run(100, 1, DAY, Command([Did("m")]), Command([Did("m")], ends=timedelta(minutes=10)))
@@ -78,7 +78,7 @@ def test_a_command_whose_seconds_lead_beyond_the_calendar_has_no_start() -> None
     assert command_span([row(CommandTimes(early, 1e9))]) == CommandSpan(None, early)
 
 
-def test_what_no_command_touched_and_what_tells_no_time_counts_for_nothing() -> None:
+def test_what_no_command_touched_and_what_reports_no_time_counts_for_nothing() -> None:
     untouched = row(CommandTimes(END + HOUR, 60.0), status=None)
     assert command_span([untouched, row(CommandTimes(None, 60.0)), row()]) == UNKNOWN_SPAN
 

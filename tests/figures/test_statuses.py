@@ -28,7 +28,7 @@ def after_a_success(small: SmallArchive, word: str, seconds: float) -> SmallArch
 @pytest.mark.slow
 @pytest.mark.parametrize(("word", "seconds", "status"), [*WORDS, UNKNOWN])
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
-async def test_what_was_not_executed_is_told_as_it_is_and_never_timed(
+async def test_what_was_not_executed_is_reported_as_it_is_and_never_timed(
     small: SmallArchive, ask: Ask, word: str, seconds: float, status: str, way: str
 ) -> None:
     asked = ask(after_a_success(small, word, seconds))
@@ -48,7 +48,7 @@ async def test_what_was_not_executed_is_told_as_it_is_and_never_timed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("word", "seconds", "status"), [*WORDS, UNKNOWN])
-def test_the_library_tells_the_same(small: SmallArchive, ask: Ask, word: str, seconds: float, status: str) -> None:
+def test_the_library_reports_the_same(small: SmallArchive, ask: Ask, word: str, seconds: float, status: str) -> None:
     with ask(after_a_success(small, word, seconds)).account() as account:
         (model,) = account.get_models()
         assert model.last_run_status == status.lower()

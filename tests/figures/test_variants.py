@@ -1,4 +1,4 @@
-"""Full refreshes, clones, `--empty`, `--sample`: told by the invocation's arguments, left out of means by reason."""
+"""Full refreshes, clones, `--empty`, `--sample`: known from the invocation's arguments, left out of means by reason."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_the_arguments_of_a_command_are_read_once(small: SmallArchive, ask
         ({"sample": "3 days"}, Variant.SAMPLE),
     ],
 )
-def test_arguments_tell_a_variant(args: dict[str, Any], variant: Variant | None) -> None:
+def test_arguments_report_a_variant(args: dict[str, Any], variant: Variant | None) -> None:
     assert variant_of_arguments(args) is variant
 
 
@@ -107,7 +107,7 @@ def test_arguments_tell_a_variant(args: dict[str, Any], variant: Variant | None)
         (["dbt clone --state x", "dbt build"], None),
     ],
 )
-def test_commands_tell_a_variant(commands: list[str], variant: Variant | None) -> None:
+def test_commands_report_a_variant(commands: list[str], variant: Variant | None) -> None:
     assert variant_of_commands(commands) is variant
 
 

@@ -72,7 +72,7 @@ async def test_a_finished_run_is_not_read_again_after_a_restart(demo_store: str,
 
 
 @pytest.mark.slow
-async def test_a_history_outlives_what_dbt_tells(demo_store: str, history: str, oracle: Oracle) -> None:
+async def test_a_history_outlives_what_dbt_reports(demo_store: str, history: str, oracle: Oracle) -> None:
     settings = Settings(store_url=demo_store, archive_url=history)
     model = most_run(oracle)
     assert len(model.history) > 5

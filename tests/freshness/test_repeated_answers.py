@@ -28,7 +28,7 @@ async def keep(aging: Aging) -> Any:
     return again.data
 
 
-async def test_a_repeated_answer_tells_its_age(aging: Aging) -> None:
+async def test_a_repeated_answer_reports_its_age(aging: Aging) -> None:
     await keep(aging)
     aging.clock.now += 5.0
     again = await aging.gateway.ask(RUNTIMES)

@@ -87,7 +87,7 @@ async def test_after_the_interval_one_request_checks_all_environments(aging: Agi
 
 
 @pytest.mark.slow
-async def test_a_changed_environment_is_told_as_it_was_and_marked_while_it_is_read_again(
+async def test_a_changed_environment_is_reported_as_it_was_and_marked_while_it_is_read_again(
     aging: Aging, oracle: Oracle
 ) -> None:
     await aging.gateway.ask(RUNTIMES)
@@ -133,7 +133,7 @@ async def test_without_tolerance_everybody_waits_for_what_is_new(demo_store: str
 
 
 @pytest.mark.slow
-async def test_while_dbt_is_down_the_last_facts_are_told_with_the_reason(aging: Aging, oracle: Oracle) -> None:
+async def test_while_dbt_is_down_the_last_facts_are_reported_with_the_reason(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = down
     aging.clock.now += 1_000.0
@@ -148,7 +148,7 @@ async def test_while_dbt_is_down_the_last_facts_are_told_with_the_reason(aging: 
 
 
 @pytest.mark.slow
-async def test_facts_that_are_too_old_are_not_told_for_an_error(aging: Aging) -> None:
+async def test_facts_that_are_too_old_are_not_reported_for_an_error(aging: Aging) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = down
     aging.clock.now += 3_600.0
@@ -157,7 +157,7 @@ async def test_facts_that_are_too_old_are_not_told_for_an_error(aging: Aging) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", TOLD)
-async def test_what_dbt_says_of_the_question_is_told_and_not_hidden(aging: Aging, code: str) -> None:
+async def test_what_dbt_says_of_the_question_is_reported_and_not_hidden(aging: Aging, code: str) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = on("EnvironmentHeaders", TOLD[code])
     aging.clock.now += 31.0
@@ -165,7 +165,7 @@ async def test_what_dbt_says_of_the_question_is_told_and_not_hidden(aging: Aging
 
 
 @pytest.mark.slow
-async def test_after_a_429_the_last_facts_are_told_and_dbt_is_left_alone(aging: Aging, oracle: Oracle) -> None:
+async def test_after_a_429_the_last_facts_are_reported_and_dbt_is_left_alone(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = limited
     for _ in range(3):

@@ -99,7 +99,7 @@ async def test_a_webhook_outdates_what_each_callers_token_has_read(passing_throu
 
 @pytest.mark.slow
 async def test_answers_kept_for_a_token_end_with_what_it_has_read(trusting: Settings, oracle: Oracle) -> None:
-    """Nobody tells what is let go of webhooks any more, so nothing that was made of it may be told."""
+    """Webhooks no longer reach what is let go, so nothing that was made of it may be told."""
     event = event_of(oracle)
     async with serving(trusting.model_copy(update={"pass_through_kept": 1}), Clock()) as gateway:
         gateway.upstream.rewrite = dbt = ChangingDbt()
@@ -115,7 +115,7 @@ async def test_another_accounts_event_is_refused_as_ever(passing_through: Gatewa
 
 
 @pytest.mark.slow
-async def test_a_webhook_is_told_to_who_subscribed_with_a_token_of_his_own(demo_store: str, oracle: Oracle) -> None:
+async def test_a_webhook_is_sent_to_who_subscribed_with_a_token_of_his_own(demo_store: str, oracle: Oracle) -> None:
     event = event_of(oracle)
     settings = Settings(store_url=demo_store, webhook_secret=SECRET, pass_through_tokens=True, revision_interval=3600)
     async with live(settings) as gateway, gateway.talk(additional_headers=ANNA) as connection:

@@ -76,7 +76,7 @@ async def costing(settings: Settings) -> Any:
 
 
 @pytest.mark.slow
-async def test_groups_come_to_what_the_artifacts_tell(costing: Gateway, expected: Mapping[str, Any]) -> None:
+async def test_groups_come_to_what_the_artifacts_report(costing: Gateway, expected: Mapping[str, Any]) -> None:
     for by in ("NODE", "JOB"):
         rows = (await costing.data(SECONDS, by=by, **WINDOW))["account"]["weightedSeconds"]
         told = {one["key"]: one["weightedSeconds"] for one in rows if not one["isIdle"]}
@@ -131,7 +131,7 @@ async def test_all_projects_are_read_together(settings: Settings, by: str, state
 
 
 @pytest.mark.slow
-async def test_dbts_api_tells_the_newest_runs_and_says_so(settings: Settings) -> None:
+async def test_dbts_api_reports_the_newest_runs_and_says_so(settings: Settings) -> None:
     async with serving(settings.model_copy(update={"history_source": "discovery"})) as gateway:
         reply = await gateway.ask(SECONDS, by="RESOURCE_TYPE", since="2026-02-01T00:00:00Z")
     assert {one["key"] for one in reply.data["account"]["weightedSeconds"]} >= {"MODEL", "DATA_TEST", None}
@@ -144,7 +144,7 @@ async def test_dbts_api_tells_the_newest_runs_and_says_so(settings: Settings) ->
 
 
 @pytest.mark.slow
-def test_the_library_tells_the_same(settings: Settings, expected: Mapping[str, Any]) -> None:
+def test_the_library_reports_the_same(settings: Settings, expected: Mapping[str, Any]) -> None:
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as opened:
         since = datetime(2026, 3, 3, tzinfo=UTC)
         rows = opened.get_weighted_seconds("job", since, since.replace(day=10))

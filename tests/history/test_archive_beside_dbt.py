@@ -1,4 +1,4 @@
-"""An archive beside dbt: it tells what it holds, dbt reports the rest, and the answer says which and since when."""
+"""An archive beside dbt: it shows what it holds, dbt reports the rest, and the answer says which and since when."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_an_archive_that_lacks_a_run_is_completed_by_dbt(beside: Beside, b
 
 
 @pytest.mark.slow
-async def test_what_dbt_has_forgotten_the_archive_tells(beside: Beside, behind: str, oracle: Oracle) -> None:
+async def test_what_dbt_has_forgotten_the_archive_reports(beside: Beside, behind: str, oracle: Oracle) -> None:
     """dbt knows the newest run of each model only, the archive all but those."""
     model = most_run(oracle)
 
@@ -323,11 +323,11 @@ def _ranked(reply: Any) -> list[dict[str, Any]]:
     [
         (30, 0, 9, True),  # dbt lists no more than it holds
         (30, 5, 0, False),  # it begins after what dbt still reports
-        (200, 5, 0, True),  # what it lacks nobody tells any more
+        (200, 5, 0, True),  # what it lacks nobody reports any more
         (200, 5, 1, False),  # a run is missing among the older ones
     ],
 )
-async def test_an_environment_is_held_where_nothing_is_missing_that_dbt_can_tell(
+async def test_an_environment_is_held_where_nothing_is_missing_that_dbt_can_report(
     whole: str, oracle: Oracle, age: int, unheld: int, unheld_since: int, held: bool
 ) -> None:
     """dbt lists more than a hundred runs, of which the newest are in the archive; `age` in days."""
@@ -364,7 +364,7 @@ class ListedByDbt(EndedRuns):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["no database", "another account", "newer", "no server"])
-async def test_an_archive_that_cannot_be_used_is_named_and_dbt_tells_the_rest(
+async def test_an_archive_that_cannot_be_used_is_named_and_dbt_reports_the_rest(
     beside: Beside, whole: str, tmp_path: Path, oracle: Oracle, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     archive = whole
@@ -399,7 +399,7 @@ async def test_an_archive_that_cannot_be_used_is_named_and_dbt_tells_the_rest(
 
 
 @pytest.mark.slow
-async def test_an_archive_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest(
+async def test_an_archive_that_goes_in_the_midst_is_named_and_dbt_reports_the_rest(
     beside: Beside, whole: str, oracle: Oracle
 ) -> None:
     model, other = sorted(oracle.models, key=lambda one: len(one.history))[-2:]
@@ -421,7 +421,7 @@ async def test_an_archive_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest
 
 @pytest.mark.slow
 @pytest.mark.external
-async def test_a_server_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest(
+async def test_a_server_that_goes_in_the_midst_is_named_and_dbt_reports_the_rest(
     beside: Beside, postgres: Server, demo_on_postgres: str, oracle: Oracle
 ) -> None:
     database = postgres.copy(demo_on_postgres)

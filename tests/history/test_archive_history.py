@@ -38,7 +38,7 @@ def ranking_of(oracle: Oracle, last_runs: int) -> list[dict[str, object]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("last_runs", [3, 20])
-async def test_one_statement_tells_the_runs_of_all_models_of_the_account(
+async def test_one_statement_reports_the_runs_of_all_models_of_the_account(
     gateway: Gateway, oracle: Oracle, last_runs: int
 ) -> None:
     with noted_statements() as noted:

@@ -54,7 +54,7 @@ def ensure_told(reply: Reply, model: Model, sources: list[str]) -> None:
 
 @asynccontextmanager
 async def without_archive(settings: Settings, model: Model) -> AsyncIterator[Gateway]:
-    """A gateway that could not open its archive and tells the runs of a model as dbt does."""
+    """A gateway that could not open its archive and reports the runs of a model as dbt does."""
     async with serving(settings) as gateway:
         assert "cannot be opened" in await state_of(gateway)
         ensure_told(await gateway.ask(RUNS, id=model.id), model, ["DISCOVERY"])

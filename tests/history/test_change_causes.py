@@ -106,7 +106,7 @@ async def test_a_commit_alone_is_no_cause_and_dbts_api_says_what_it_lacks(
 
 
 @pytest.mark.external
-async def test_postgresql_tells_the_same(postgres: Server, planted_folder: Path) -> None:
+async def test_postgresql_reports_the_same(postgres: Server, planted_folder: Path) -> None:
     database = postgres.new_database()
     archive = Archive.open(database)
     ingest_folder(archive, planted_folder)
@@ -119,7 +119,7 @@ async def test_postgresql_tells_the_same(postgres: Server, planted_folder: Path)
     assert {name: found[name] for name in PLANTED} == {name: one.cause for name, one in PLANTED.items()}
 
 
-async def test_threads_are_told_by_dbts_api_too(planted: str) -> None:
+async def test_threads_are_known_from_dbts_api_too(planted: str) -> None:
     async with serving(Settings(store_url=planted, history_source="discovery")) as gateway:
         answer = await gateway.data(CHANGES, id="shop.fewer_threads", job=str(PLANTED["fewer_threads"].job))
         (change,) = answer["model"]["changePoints"]
@@ -135,7 +135,7 @@ async def test_rows_stand_beside_the_runtimes(over_archive: Gateway) -> None:
     assert all(1800 <= one <= 2200 for one in rows[STEPS["more_rows"] :])
 
 
-def test_the_library_tells_the_same(planted: str) -> None:
+def test_the_library_reports_the_same(planted: str) -> None:
     settings = Settings(store_url=planted, history_source="archive")
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as opened:
         (change,) = opened.model("shop.own_code").get_change_points(MIXED)

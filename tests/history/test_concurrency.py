@@ -228,7 +228,7 @@ async def test_times_and_zones_that_are_none_are_refused(
 
 
 @pytest.mark.slow
-def test_the_library_tells_the_same(stores: tuple[str, str]) -> None:
+def test_the_library_reports_the_same(stores: tuple[str, str]) -> None:
     with dbtAccount(client=Client(ConnectionOptions(Settings(store_url=stores[0]), 300.0))) as opened:
         found = opened.get_concurrency(DAY, DAY + timedelta(hours=4))
         assert (found.peak_runs, found.peak_time) == (3, DAY + timedelta(minutes=62))

@@ -1,4 +1,4 @@
-"""Pages of the account's models by id from an archive: which projects are read for them, and what they tell."""
+"""Pages of the account's models by id from an archive: which projects are read for them, and what they report."""
 
 from __future__ import annotations
 

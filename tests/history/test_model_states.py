@@ -87,8 +87,8 @@ def models_read(gateway: Gateway) -> int | None:
 async def test_pages_are_those_of_whole_models_of_which_few_are_read(
     gateway: Gateway, by_dbt: Gateway, asked: dict[str, Any]
 ) -> None:
-    """The first page, the next and the last: one statement for all of them, two where roll-ups tell all that is looked
-    at."""
+    """The first page, the next and the last: one statement for all of them, two where roll-ups report all that is
+    looked at."""
     with noted_statements() as noted:
         cursor = None
         for arguments in ({"first": 7}, {"first": 7, "after": "next"}, {"last": 5}):

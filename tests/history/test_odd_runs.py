@@ -118,7 +118,7 @@ async def analysed(gateway: Gateway, run_id: int) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-async def test_a_run_against_one_tells_rows_and_what_was_reused(gateway: Gateway) -> None:
+async def test_a_run_against_one_reports_rows_and_what_was_reused(gateway: Gateway) -> None:
     run = await analysed(gateway, REUSING)
     found = {one["uniqueId"]: one for one in run["compare"]["differences"]}
     in_archive = run["timeline"]["basis"]["source"] == "ARCHIVE"

@@ -148,7 +148,7 @@ async def test_the_models_of_changes_are_read_alone(account: tuple[str, list[Dai
 
 
 @pytest.mark.slow
-def test_the_library_tells_the_same(account: tuple[str, list[DailyRun]]) -> None:
+def test_the_library_reports_the_same(account: tuple[str, list[DailyRun]]) -> None:
     runs = account[1]
     settings = Settings(store_url=account[0], history_source="archive")
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as opened:

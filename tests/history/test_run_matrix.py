@@ -85,7 +85,7 @@ async def test_sizes_have_bounds(answers: Gateway, runs: int, first: int, name: 
 
 
 @pytest.mark.slow
-def test_the_library_tells_the_same(settings: Settings) -> None:
+def test_the_library_reports_the_same(settings: Settings) -> None:
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as account:
         job = account.get_jobs()[0]
         matrix = job.get_run_matrix()

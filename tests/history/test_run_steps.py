@@ -18,7 +18,7 @@ DETAILS = """{ account { runs(first: 20) { nodes { id trigger { category cause }
 
 @pytest.mark.parametrize("recorded", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_steps_of_many_runs_are_read_at_once(demo_store: str, tmp_path: Path, recorded: bool) -> None:
-    """Recorded with the runs, or told by the artifacts of their commands (a folder of bare targets)."""
+    """Recorded with the runs, or known from the artifacts of their commands (a folder of bare targets)."""
     store = demo_store if recorded else stored(write_archive(tmp_path / "runs", 5), tmp_path)
     async with serving(Settings(store_url=store, history_source="discovery")) as by_dbt:
         expected = await by_dbt.data(DETAILS)

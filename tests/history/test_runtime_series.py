@@ -128,7 +128,7 @@ async def test_series_of_many_models_are_read_together(account: tuple[str, list[
 
 
 @pytest.mark.slow
-def test_the_library_tells_the_same(account: tuple[str, list[DailyRun]]) -> None:
+def test_the_library_reports_the_same(account: tuple[str, list[DailyRun]]) -> None:
     runs = account[1]
     settings = Settings(store_url=account[0], history_source="archive")
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as opened:

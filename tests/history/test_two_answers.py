@@ -99,7 +99,7 @@ PUSHED_DOWN = {"that failed": "runs.status IN", "of a week": "runs.created_at >=
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUN_LISTS)
-async def test_lists_of_runs_are_told_by_the_archive_as_by_the_admin_api(settings: Settings, name: str) -> None:
+async def test_lists_of_runs_are_the_same_of_the_archive_and_the_admin_api(settings: Settings, name: str) -> None:
     """Order, filters, totals and every fact; by a few statements, whatever the number of jobs and runs."""
     async with (
         serving(settings.model_copy(update={"history_source": "archive"})) as archive,

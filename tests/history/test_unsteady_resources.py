@@ -170,7 +170,7 @@ async def test_the_archive_is_read_once(store: str) -> None:
         assert not noted
 
 
-def test_the_library_tells_the_same(store: str) -> None:
+def test_the_library_reports_the_same(store: str) -> None:
     settings = Settings(store_url=store, history_source="archive")
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as account:
         flaky = account.get_flaky(BEGIN - timedelta(days=1))

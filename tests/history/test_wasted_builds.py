@@ -62,7 +62,7 @@ def _told(found: Any) -> dict[tuple[str, str], tuple[int, float]]:
 
 @pytest.mark.slow
 @pytest.mark.external
-async def test_postgresql_tells_the_same(postgres: Server, tmp_path: Path) -> None:
+async def test_postgresql_reports_the_same(postgres: Server, tmp_path: Path) -> None:
     write_wasting_runs(tmp_path / "account")
     database = postgres.new_database()
     archive = Archive.open(database)
@@ -73,7 +73,7 @@ async def test_postgresql_tells_the_same(postgres: Server, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-async def test_builds_that_changed_nothing_are_told_by_model_and_certainty(gateway: tuple[Gateway, str]) -> None:
+async def test_builds_that_changed_nothing_are_listed_by_model_and_certainty(gateway: tuple[Gateway, str]) -> None:
     found = (await gateway[0].data(WASTED, **WINDOW))["account"]["wastedBuilds"]
     assert found["basis"]["source"] == gateway[1]
     assert found["reuse"] == {"resultCount": 2, "savedSeconds": pytest.approx(30.0 + 20.0)}
@@ -94,7 +94,7 @@ async def test_builds_that_changed_nothing_are_told_by_model_and_certainty(gatew
     assert found["basis"]["missing"] == []
 
 
-async def test_what_lies_before_the_window_tells_what_is_wasted_in_it(gateway: tuple[Gateway, str]) -> None:
+async def test_what_lies_before_the_window_shows_what_is_wasted_in_it(gateway: tuple[Gateway, str]) -> None:
     if gateway[1] == "DISCOVERY":
         return
     later = {"since": "2026-03-02T00:00:00Z", "until": "2026-03-03T12:00:00Z"}
@@ -141,7 +141,7 @@ async def test_of_too_many_results_the_newest_are_read(store: str, monkeypatch: 
     assert reused == "the builds before 1 of the 2 reused results"
 
 
-def test_the_library_tells_the_same(store: str) -> None:
+def test_the_library_reports_the_same(store: str) -> None:
     settings = Settings(store_url=store, history_source="archive", cost_per_hour=36.0)
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as opened:
         found = opened.get_wasted_builds(DAY, DAY.replace(day=11, tzinfo=None))

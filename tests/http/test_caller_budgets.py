@@ -1,4 +1,4 @@
-"""What one caller may ask for in a minute: charged by cost, told in every answer, refused beyond."""
+"""What one caller may ask for in a minute: charged by cost, reported in every answer, refused beyond."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def ask(app: Starlette, content: Any = ASK, key: str = "ada") -> RawRespon
     return await post(app, content, {"X-API-Key": key})
 
 
-async def test_every_answer_tells_what_is_left_and_the_last_is_refused(app: Starlette) -> None:
+async def test_every_answer_shows_what_is_left_and_the_last_is_refused(app: Starlette) -> None:
     cost = (await ask(app, key="ops")).json["extensions"]["cost"]["requestedQueryCost"]
     most = 4
     for left in range(most - cost, -1, -cost):

@@ -354,7 +354,7 @@ async def test_a_query_may_cost_as_much_as_the_limit_and_no_more(limited: Gatewa
 
 
 @pytest.mark.slow
-async def test_an_answer_tells_its_estimate_and_the_limit(limited: Gateway) -> None:
+async def test_an_answer_reports_its_estimate_and_the_limit(limited: Gateway) -> None:
     response = await limited.client.post("/graphql", json={"query": QUERY, "variables": {"n": 3}})
     assert response.json()["extensions"]["cost"] == {"requestedQueryCost": 5, "maximumAvailable": 9}
     invalid = await limited.client.post("/graphql", json={"query": "{ nothing }"})

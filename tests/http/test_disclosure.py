@@ -116,14 +116,14 @@ WORDS = {
     [{"f": {"tags": 1}}, {"f": {"tag": []}}, {"f": {"tagsMatch": "ANI"}}, {"f": 1}, {"f": {"modelIds": {}}}],
     ids=str,
 )
-async def test_values_that_do_not_fit_tell_no_types(silent: Gateway, variables: Any, names: set[str]) -> None:
+async def test_values_that_do_not_fit_name_no_types(silent: Gateway, variables: Any, names: set[str]) -> None:
     query = "query($f: ModelFilter) { account { models(filter: $f) { totalCount } } }"
     reply = await silent.ask(query, **variables)
     assert (reply.status, reply.codes) == (400, {"": "BAD_USER_INPUT"})
     assert [error["message"] for error in reply.errors] == ["A value does not fit its type."]
 
 
-async def test_a_null_that_does_not_fit_tells_no_types(silent: Gateway) -> None:
+async def test_a_null_that_does_not_fit_names_no_types(silent: Gateway) -> None:
     reply = await silent.ask("query($n: Int = 1) { account { slowestModels(first: $n) { rank } } }", n=None)
     assert reply.codes == {"account.slowestModels": "BAD_USER_INPUT"}
     assert "Int" not in reply.text
@@ -165,7 +165,7 @@ async def test_the_sdl_has_its_own_switch(settings: Settings) -> None:
             assert (reply.data is not None) is told
 
 
-async def test_what_is_wrong_with_a_dear_document_is_told_before_its_price(warm_gateway: Gateway) -> None:
+async def test_what_is_wrong_with_a_dear_document_is_reported_before_its_price(warm_gateway: Gateway) -> None:
     dear = "{ account { models(first: 2147483647) { nodes { %s } } } }"
     assert (await warm_gateway.ask(dear % "nothing")).codes == {"": "GRAPHQL_VALIDATION_FAILED"}
     assert (await warm_gateway.ask(dear % "id")).codes == {"": "QUERY_TOO_LARGE"}

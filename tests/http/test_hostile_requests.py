@@ -153,7 +153,7 @@ async def test_hostile_variables_in_an_address_or_a_batch_are_refused(gateway: G
 
 
 @pytest.mark.slow
-async def test_references_that_are_none_are_told_of_once(gateway: Gateway) -> None:
+async def test_references_that_are_none_are_reported_once(gateway: Gateway) -> None:
     for count, told in ((100, 100), (101, 1), (5_000, 1)):
         asked = await gateway.ask(body_of(REFERENCES, json.dumps([{"__typename": "X"}] * count)))
         assert asked.received.codes == ["BAD_USER_INPUT"] * told

@@ -274,14 +274,14 @@ pytestmark = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", daily_and_nightly(DAILY_STEPS, STEPS))
-async def test_nothing_hidden_is_told(leaky_store: str, steps: int) -> None:
+async def test_nothing_hidden_is_shown(leaky_store: str, steps: int) -> None:
     await take(Walk(leaky_store, Random(SEED)), steps)  # noqa: S311  # the same walk for ever
 
 
 @pytest.mark.slow
 @pytest.mark.external
 @pytest.mark.parametrize("steps", daily_and_nightly(DAILY_SHARED_STEPS, SHARED_STEPS))
-async def test_nothing_hidden_is_told_by_replicas_that_share_a_redis(
+async def test_nothing_hidden_is_shown_by_replicas_that_share_a_redis(
     leaky_store: str, tmp_path: Path, steps: int
 ) -> None:
     async with own_redis(tmp_path) as redis:

@@ -69,7 +69,7 @@ async def test_a_price_holds_nothing_of_hidden_models(gateway: Gateway) -> None:
 
 
 @pytest.mark.slow
-async def test_a_refusal_tells_nothing_of_hidden_models_either(store: str) -> None:
+async def test_a_refusal_says_nothing_of_hidden_models_either(store: str) -> None:
     settings = Settings(store_url=store, query_cost=3)
     async with serving(known_to(settings, EVERYTHING, ONE, NOBODY)) as gateway:
         await EVERYTHING.ask(gateway, ALL_MODELS)

@@ -252,7 +252,7 @@ GRANTS: Mapping[str, tuple[ClaimNames, dict[str, Any], Visibility | None]] = {
 
 
 @pytest.mark.parametrize(("names", "claims", "visibility"), GRANTS.values(), ids=GRANTS)
-async def test_claims_tell_what_the_holder_sees(
+async def test_claims_show_what_the_holder_sees(
     names: ClaimNames, claims: Mapping[str, Any], visibility: Visibility | None
 ) -> None:
     token = KEY.sign(good_claims(**claims))
@@ -368,7 +368,7 @@ async def test_the_last_good_keys_stay_while_the_provider_is_away() -> None:
         await known.verify(KEY.sign(good_claims()).encode())
 
 
-async def test_without_any_keys_nobody_can_be_told_and_the_provider_is_spared() -> None:
+async def test_without_any_keys_nobody_can_be_identified_and_the_provider_is_spared() -> None:
     source, clock = Keys(KEY), Clock()
     source.document, document = None, source.document
     known = tokens(source, clock)
@@ -553,7 +553,7 @@ async def test_a_gateway_whose_provider_is_away_says_so(settings: Settings, publ
 # What is remembered of a caller.
 
 
-async def test_who_was_told_is_remembered_until_his_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_was_identified_is_remembered_until_his_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Keys(KEY)
     callers = KnownCallers(None, tokens(source))
     good = Credentials(authorization=b"Bearer " + KEY.sign(good_claims()).encode())
@@ -568,7 +568,7 @@ async def test_who_was_told_is_remembered_until_his_token_ends(monkeypatch: pyte
     assert callers.known_caller(good) is None
 
 
-async def test_who_was_told_is_remembered_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_was_identified_is_remembered_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = Moments()
     monkeypatch.setattr("gateway.http.known_callers.time", moments)
     callers = KnownCallers(None, tokens(Keys(KEY)))

@@ -145,7 +145,7 @@ async def test_newest_runs_are_the_newest_visible_ones(settings: Settings) -> No
 
 
 @pytest.mark.slow
-async def test_counts_do_not_tell_what_else_there_is(settings: Settings) -> None:
+async def test_counts_do_not_show_what_else_there_is(settings: Settings) -> None:
     """A run that is hidden costs what one costs that does not exist, however often it is asked for."""
     holder = Holder("finance", ("finance",))
     query = "query ($id: ID!) { run(id: $id) { id } }"

@@ -41,7 +41,7 @@ def copy(demo_folder: Path, into: Path, *runs: Path) -> Path:
 
 
 def everything(archive: Archive) -> dict[str, list]:
-    """Every row of every table that tells what happened, free of keys and times of reading."""
+    """Every row of every table that shows what happened, free of keys and times of reading."""
     with archive.reading() as connection:
         tables = ("runs", "invocations", "results", "freshness", "catalog_tables", "resources", "nodes", "manifests")
         return {
@@ -79,7 +79,7 @@ def test_reading_again_changes_nothing(demo_folder: Path, tmp_path: Path, empty_
 
 
 @pytest.mark.slow
-def test_progress_is_told_after_each_folder(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+def test_progress_is_reported_after_each_folder(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     seen: list[Progress] = []
     ingest_folder(empty_archive, copy(demo_folder, tmp_path / "runs", LATE, DAILY), seen.append)
     assert [(each.done, each.total) for each in seen] == [(1, 2), (2, 2)]
@@ -197,7 +197,7 @@ def test_a_folder_without_artifacts_is_refused(
 
 @pytest.mark.slow
 def test_a_bare_target_folder_is_one_run(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
-    """Without run.json the artifacts' own environment tells where the run belongs."""
+    """Without run.json the artifacts' own environment shows where the run belongs."""
     target = tmp_path / "target"
     shutil.copytree(demo_folder / DAILY / "step_2", target)
     report = ingest_folder(empty_archive, target)

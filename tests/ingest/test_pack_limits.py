@@ -70,7 +70,7 @@ def test_every_kind_of_zip_holds_what_was_packed(tmp_path: Path, method: int, fo
 
 
 class _Forward(io.RawIOBase):
-    """A pipe: zip files written to it tell sizes behind the members."""
+    """A pipe: zip files written to it report sizes behind the members."""
 
     def __init__(self, file: io.BufferedWriter) -> None:
         self._file = file

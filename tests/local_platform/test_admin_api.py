@@ -105,7 +105,7 @@ def test_the_most_recent_runs_ride_along_when_asked_for(platform: Platform, reck
     assert "most_recent_run" not in platform.get("jobs/301001/", include_related="most_recent")["data"]
 
 
-def test_runs_tell_their_outcome_and_their_times(platform: Platform, reckoning: Reckoning) -> None:
+def test_runs_report_their_outcome_and_their_times(platform: Platform, reckoning: Reckoning) -> None:
     found = {run["id"]: run for run in every_run(platform)}
     assert set(found) == {run["id"] for run in reckoning.runs}
     for expected in reckoning.runs:

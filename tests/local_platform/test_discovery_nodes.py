@@ -135,7 +135,7 @@ def test_seeds_and_snapshots_show_how_they_were_built(
 
 
 @pytest.mark.parametrize("environment_id", ENVIRONMENTS)
-def test_tests_tell_their_kind_and_their_last_result(
+def test_tests_report_their_kind_and_their_last_result(
     platform: Platform, reckoning: Reckoning, environment_id: int
 ) -> None:
     fields = """testType columnName testMetadata { name namespace kwargs } lastKnownResult testedNodeUniqueId

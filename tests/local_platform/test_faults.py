@@ -85,7 +85,7 @@ def test_requests_are_refused_in_both_apis(faulty: TestClient, fault: str, statu
         assert admin.json()["status"]["is_success"] is False
 
 
-def test_a_rate_limit_tells_when_to_come_back_only_if_asked_to(faulty: TestClient) -> None:
+def test_a_rate_limit_shows_when_to_come_back_only_if_asked_to(faulty: TestClient) -> None:
     assert ask(faulty, "rate-limited=300").headers["retry-after"] == "300"
     assert "retry-after" not in ask(faulty, "rate-limited").headers
 

@@ -56,7 +56,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 @pytest.mark.slow
-def test_the_archive_is_served_by_another_process_whose_arguments_tell_no_store(store: str) -> None:
+def test_the_archive_is_served_by_another_process_whose_arguments_name_no_store(store: str) -> None:
     with platform_process(store) as socket:
         assert answered(socket) == (200, {"data": {"__typename": "Query"}})
         (child,) = children()

@@ -59,7 +59,7 @@ def test_a_page_of_projects_brings_their_environments(platform: Platform, reckon
     assert "environments" not in platform.get("projects/")["data"][0]
 
 
-def test_a_schedule_is_told_in_words_and_with_the_next_time(platform: Platform, reckoning: Reckoning) -> None:
+def test_a_schedule_is_reported_in_words_and_with_the_next_time(platform: Platform, reckoning: Reckoning) -> None:
     crons = {job["id"]: (job["schedule"] or {}).get("cron") for job in reckoning.account["jobs"]}
     for job in platform.get("jobs/")["data"]:
         cron = crons[job["id"]]

@@ -131,7 +131,7 @@ def test_lineage_finds_nodes_by_a_column(platform: Platform, reckoning: Reckonin
 
 
 @pytest.mark.parametrize("environment_id", [201001, 202001, 203001])
-def test_an_exposure_tile_tells_the_health_of_what_lies_upstream(
+def test_an_exposure_tile_reports_the_health_of_what_lies_upstream(
     platform: Platform, reckoning: Reckoning, environment_id: int
 ) -> None:
     manifest = reckoning.manifest(environment_id)

@@ -154,7 +154,7 @@ async def test_each_question_is_answered_in_at_most_two_calls(demo_settings: Set
 
 
 @pytest.mark.slow
-async def test_a_tool_answers_what_the_artifacts_tell(demo_settings: Settings, oracle: Oracle) -> None:
+async def test_a_tool_answers_what_the_artifacts_report(demo_settings: Settings, oracle: Oracle) -> None:
     async with agent(demo_settings) as client:
         answer = told(await client.call_tool("slowest_models", {"first": 5, "lastRuns": 1}))
     rows = [(row["model"]["id"], row["runtime"]) for row in answer["account"]["slowestModels"]]

@@ -17,7 +17,7 @@ RUNS = 8
 
 
 @pytest.mark.slow
-async def test_every_run_comes_once_with_all_that_its_artifacts_tell(cloud: Cloud, mirroring: Mirroring) -> None:
+async def test_every_run_comes_once_with_all_that_its_artifacts_report(cloud: Cloud, mirroring: Mirroring) -> None:
     report = await mirroring.sweep()
     assert report.outcomes == Counter({MirrorOutcome.WHOLE: 7, MirrorOutcome.EMPTY: 1})
     assert report.problems == []
@@ -58,7 +58,7 @@ async def test_it_goes_back_as_far_as_it_is_told_to_and_later_further(cloud: Clo
 
 
 @pytest.mark.slow
-async def test_progress_tells_runs_of_how_many_until_when(mirroring: Mirroring) -> None:
+async def test_progress_reports_runs_of_how_many_until_when(mirroring: Mirroring) -> None:
     await mirroring.sweep()
     (told,) = mirroring.told
     assert (told.done, told.listed) == (RUNS, RUNS)

@@ -47,7 +47,7 @@ def changed(**values: object) -> Callable[[bytes], bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["runs/103/", "runs/103/artifacts/run_results.json"])
 @pytest.mark.parametrize("status", [500, 502])
-async def test_a_run_that_dbt_fails_to_tell_is_named_and_read_later(
+async def test_a_run_that_dbt_fails_to_report_is_named_and_read_later(
     cloud: Cloud, mirroring: Mirroring, path: str, status: int
 ) -> None:
     cloud.rewrite = only(path, lambda _: refusal(status))
@@ -125,7 +125,7 @@ async def test_artifacts_of_another_run_are_named_and_not_stored(cloud: Cloud, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("other", [{"id": 7}, {"environment_id": 7}, {"job_definition_id": 7}, {"project_id": None}])
-async def test_a_run_with_other_ids_than_its_list_told_is_not_stored(
+async def test_a_run_with_other_ids_than_its_list_reported_is_not_stored(
     cloud: Cloud, mirroring: Mirroring, other: dict[str, int | None]
 ) -> None:
     cloud.rewrite = only("runs/101/", changed(**other))
@@ -163,7 +163,7 @@ async def test_a_run_whose_artifacts_are_gone_is_not_taken_for_one_that_did_noth
 
 
 @pytest.mark.slow
-async def test_times_that_dbt_does_not_tell_are_inferred(cloud: Cloud, mirroring: Mirroring) -> None:
+async def test_times_that_dbt_does_not_say_are_inferred(cloud: Cloud, mirroring: Mirroring) -> None:
     def untimed(asked: Asked, body: bytes) -> bytes:
         return changed(started_at=None, finished_at=None)(body) if asked.kind == "runs/#/" else body
 

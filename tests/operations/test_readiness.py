@@ -36,7 +36,7 @@ async def test_a_gateway_that_never_read_anything_is_not_ready(
         assert await ready(gateway) == (200, "ok")
 
 
-async def test_dbt_that_goes_down_later_is_told_and_not_judged(
+async def test_dbt_that_goes_down_later_is_reported_and_not_judged(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "_CHECK_SECONDS", 0.0)

@@ -20,7 +20,7 @@ def figure(text: str, name: str) -> float:
     return sum(float(value) for value in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE))
 
 
-def test_a_scrape_of_any_worker_tells_of_all(demo_store: str, tmp_path: Path) -> None:
+def test_a_scrape_of_any_worker_counts_all(demo_store: str, tmp_path: Path) -> None:
     asked = 40
     with serving(tmp_path / "tmp", "serve", "--store", demo_store, "--workers", "2") as server:
         address, metrics = server.address("GraphQL"), server.address("Pages") + "metrics"

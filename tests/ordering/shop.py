@@ -1,4 +1,4 @@
-"""Small accounts of dbt Core: runs that a scheduler names by text, so that their ids are hashes that tell no order."""
+"""Small accounts of dbt Core: runs that a scheduler names by text, so that their ids are hashes without an order."""
 
 from __future__ import annotations
 

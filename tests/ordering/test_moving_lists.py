@@ -73,7 +73,7 @@ def start(reply: Reply) -> str:
 
 
 def moved(reply: Reply) -> bool:
-    """Whether the answer tells that the list moved, in full."""
+    """Whether the answer shows that the list moved, in full."""
     if not reply.gateway["notes"]:
         return False
     (note,) = reply.gateway["notes"]
@@ -95,7 +95,7 @@ VOLATILE = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "order"), VOLATILE)
-async def test_a_run_between_two_pages_is_told(store: str, tmp_path: Path, what: str, order: str) -> None:
+async def test_a_run_between_two_pages_is_reported(store: str, tmp_path: Path, what: str, order: str) -> None:
     """The item that was last is first now: the reader of the next pages would never meet it."""
     async with serving(impatient(store)) as gateway:
         first = await page(gateway, what, order, "first: 2")
@@ -121,7 +121,7 @@ async def test_what_is_missing_from_the_pages_is_what_moved(store: str, tmp_path
 
 
 @pytest.mark.slow
-async def test_a_run_between_two_pages_backwards_is_told(store: str, tmp_path: Path) -> None:
+async def test_a_run_between_two_pages_backwards_is_reported(store: str, tmp_path: Path) -> None:
     order = "{field: RUNTIME, direction: ASC}"
     async with serving(impatient(store)) as gateway:
         last = await page(gateway, "models", order, "last: 2")

@@ -86,7 +86,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.slow
-async def test_the_ids_of_the_week_tell_no_order(week: str) -> None:
+async def test_the_ids_of_the_week_show_no_order(week: str) -> None:
     """Otherwise the tests below could not fail."""
     async with serving(Settings(store_url=week)) as gateway:
         runs = (await gateway.data(LISTS))["account"]["runs"]["nodes"]
@@ -236,7 +236,7 @@ async def test_the_runs_of_a_model_that_ended_together_stand_by_number(tmp_path:
 
 
 @pytest.mark.slow
-async def test_a_clock_that_steps_back_moves_a_run_to_the_time_it_told(tmp_path: Path) -> None:
+async def test_a_clock_that_steps_back_moves_a_run_to_the_time_it_reported(tmp_path: Path) -> None:
     """Ids and the order of reading say otherwise; the time that was told stands."""
     before, after = daily(2)
     stepped = Told("9", before.start + timedelta(hours=1), 90.0)
@@ -245,7 +245,7 @@ async def test_a_clock_that_steps_back_moves_a_run_to_the_time_it_told(tmp_path:
 
 @pytest.mark.slow
 async def test_runs_without_times_are_the_oldest(tmp_path: Path) -> None:
-    """dbt has not started them, and nobody told when they were asked for: on a queue that was only named."""
+    """dbt has not started them, and nobody recorded when they were asked for: on a queue that was only named."""
     bare = tmp_path / "runs" / "bare"
     known = daily(2)
     store = stored(tmp_path, known)
@@ -293,7 +293,7 @@ def grown(store: str, folder: Path, runs: Sequence[Told]) -> None:
 
 
 @pytest.mark.slow
-async def test_each_new_run_is_told_in_the_order_of_time(tmp_path: Path) -> None:
+async def test_each_new_run_is_reported_in_the_order_of_time(tmp_path: Path) -> None:
     runs = daily(11)
     store = stored(tmp_path, runs[:8])
     async with live(impatient(store)) as gateway, gateway.talk() as connection:
@@ -302,7 +302,7 @@ async def test_each_new_run_is_told_in_the_order_of_time(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-async def test_a_late_run_is_told_where_every_run_is_looked_at(tmp_path: Path) -> None:
+async def test_a_late_run_is_reported_where_every_run_is_looked_at(tmp_path: Path) -> None:
     """Older than all that were seen, or between them."""
     oldest, first, between, last = daily(4)
     store = stored(tmp_path, [first, last])
@@ -313,7 +313,7 @@ async def test_a_late_run_is_told_where_every_run_is_looked_at(tmp_path: Path) -
 
 
 @pytest.mark.slow
-async def test_more_new_runs_at_once_than_a_look_reads_are_all_told(tmp_path: Path) -> None:
+async def test_more_new_runs_at_once_than_a_look_reads_are_all_reported(tmp_path: Path) -> None:
     runs = [Told(f"run {n}", MIDNIGHT + timedelta(hours=n), 10.0 + n) for n in range(150)]
     store = stored(tmp_path, runs[:2])
     is_whole = threading.Event()

@@ -103,7 +103,7 @@ async def test_the_last_run_is_the_newest_of_the_history(answers: Gateway, oracl
     }
 
 
-async def test_a_run_tells_why_it_was_started_and_its_steps(answers: Gateway, oracle: Oracle) -> None:
+async def test_a_run_shows_why_it_was_started_and_its_steps(answers: Gateway, oracle: Oracle) -> None:
     statuses = {10: "SUCCESS", 20: "FAILURE", 30: "CANCELLED"}
     for run in (oracle.job(302001).runs[0], oracle.job(303003).runs[3], oracle.job(302003).runs[3]):
         data = await answers.data(

@@ -62,7 +62,7 @@ async def test_tables_have_the_columns_of_their_newest_catalog(
 
 
 @pytest.mark.slow
-async def test_seeds_and_snapshots_tell_their_last_attempt(
+async def test_seeds_and_snapshots_report_their_last_attempt(
     warm_gateway: Gateway, oracle: Oracle, reckoning: Reckoning
 ) -> None:
     seen = 0
@@ -76,7 +76,7 @@ async def test_seeds_and_snapshots_tell_their_last_attempt(
 
 
 @pytest.mark.slow
-async def test_exposures_tell_what_they_are_and_what_they_use(
+async def test_exposures_show_what_they_are_and_what_they_use(
     warm_gateway: Gateway, oracle: Oracle, reckoning: Reckoning
 ) -> None:
     seen = 0
@@ -182,7 +182,7 @@ async def test_every_resource_is_found_by_its_id(warm_gateway: Gateway, oracle: 
         ("finance/\x1b[31mseed", "resource"),
     ],
 )
-async def test_an_id_that_names_no_resource_is_told_with_ids_that_are_close(
+async def test_an_id_that_names_no_resource_is_reported_with_ids_that_are_close(
     warm_gateway: Gateway, given: str, hint: str
 ) -> None:
     reply = await warm_gateway.ask(RESOURCE, id=given)

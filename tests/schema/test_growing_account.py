@@ -82,7 +82,7 @@ def earlier_store(earlier_folder: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.slow
-def test_the_earlier_account_holds_a_job_whose_newest_run_tells_nothing(earlier_folder: Path) -> None:
+def test_the_earlier_account_holds_a_job_whose_newest_run_says_nothing(earlier_folder: Path) -> None:
     """Otherwise the tests below could not fail."""
     job = Oracle(earlier_folder).job(302003)
     assert job.runs[0].results
@@ -91,7 +91,7 @@ def test_the_earlier_account_holds_a_job_whose_newest_run_tells_nothing(earlier_
 
 
 @pytest.mark.slow
-async def test_what_a_job_builds_is_looked_up_behind_runs_that_tell_nothing(
+async def test_what_a_job_builds_is_looked_up_behind_runs_that_say_nothing(
     earlier_folder: Path, earlier_store: Path
 ) -> None:
     async with serving(Settings(store_url=f"sqlite:///{earlier_store / 'runs.db'}")) as gateway:

@@ -38,7 +38,7 @@ async def test_a_job_is_found_by_its_name(answers: Gateway, oracle: Oracle) -> N
         ({"id": "301001", "project": "finance"}, "BAD_USER_INPUT", "name"),
     ],
 )
-async def test_what_names_no_job_is_told_with_names_and_ids(
+async def test_what_names_no_job_is_reported_with_names_and_ids(
     answers: Gateway, arguments: dict[str, Any], code: str, hint: str
 ) -> None:
     reply = await ask(answers, QUERY, **arguments)

@@ -161,7 +161,7 @@ async def test_a_filter_on_jobs_keeps_those_that_build_a_match(
     assert data["account"]["jobs"] == {"totalCount": len(kept), "nodes": [{"id": str(job.id)} for job in kept]}
 
 
-async def test_a_filter_on_a_jobs_models_looks_at_the_run_that_tells_what_it_builds(
+async def test_a_filter_on_a_jobs_models_looks_at_the_run_that_shows_what_it_builds(
     answers: Gateway, oracle: Oracle
 ) -> None:
     data = await answers.data(

@@ -200,7 +200,7 @@ async def twins(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 @pytest.mark.parametrize("asked", ["shop.m", "model.shop.m", "shop.shop.m"])
-async def test_an_id_of_two_projects_of_one_name_is_told_with_ids_that_tell_them_apart(
+async def test_an_id_of_two_projects_of_one_name_is_reported_with_ids_that_tell_them_apart(
     twins: Gateway, asked: str
 ) -> None:
     reply = await twins.ask(ONE, id=asked)

@@ -178,7 +178,7 @@ async def test_criteria_that_make_no_sense_are_refused(
     assert words in error["message"]
 
 
-async def test_a_step_is_refused_where_nobody_tells_it(settings: Settings, oracle: Oracle) -> None:
+async def test_a_step_is_refused_where_nobody_reports_it(settings: Settings, oracle: Oracle) -> None:
     async with serving(settings.model_copy(update={"history_source": "discovery"})) as gateway:
         reply = await gateway.ask(PAGE, id=str(oracle.runs[0].id), filter={"step": 1})
     assert [error["extensions"]["code"] for error in reply.errors] == ["BAD_USER_INPUT"]

@@ -256,7 +256,7 @@ async def test_arguments_that_nothing_has_are_refused(
     assert words in reply.errors[0]["message"]
 
 
-def test_the_library_tells_the_same(demo_store: str, oracle: Oracle) -> None:
+def test_the_library_reports_the_same(demo_store: str, oracle: Oracle) -> None:
     run_id = str(oracle.newest_daily_run.id)
     settings = Settings(store_url=demo_store, history_source="archive")
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as account:

@@ -83,7 +83,7 @@ def test_the_errors_are_those_of_graphql_core(
 
 
 class Capricious(ASTValidationRule):
-    """Skips nodes, or all that follows, by chance, and tells what it has seen."""
+    """Skips nodes, or all that follows, by chance, and shows what it has seen."""
 
     chance: Random
     seen: list[tuple[str, str, str]]

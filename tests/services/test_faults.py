@@ -44,7 +44,7 @@ async def test_an_answer_that_is_none_becomes_a_code_at_every_field_it_leaves_em
 
 
 @pytest.mark.slow
-async def test_where_jobs_cannot_be_listed_projects_and_models_are_told(disturbed: Gateway) -> None:
+async def test_where_jobs_cannot_be_listed_projects_and_models_are_reported(disturbed: Gateway) -> None:
     disturbed.upstream.fault = on("jobs", reply(500))
     got = await disturbed.ask(EVERYTHING)
     assert [node["models"] for node in got.data["account"]["projects"]["nodes"]] == [

@@ -144,7 +144,7 @@ def test_a_run_that_began_before_the_window_and_ended_in_it_is_read() -> None:
     assert {one.id for one in window.runs} == {555, 570, 580, 590}
 
 
-def test_a_list_that_ends_within_the_window_tells_nothing_of_it() -> None:
+def test_a_list_that_ends_within_the_window_says_nothing_of_it() -> None:
     hourly = tuple(run(200 - n, 1, timedelta(hours=-n)) for n in range(3))
 
     assert window_of(RunListing(hourly, complete=False), 3) is None

@@ -1,4 +1,4 @@
-"""Pages are read side by side where the last reading tells how; the list is whole, whatever has changed since."""
+"""Pages are read side by side where the last reading shows how; the list is whole, whatever has changed since."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ async def test_models_that_failed_last_are_found_by_status(store: str) -> None:
     ]
 
 
-async def test_models_named_by_unique_id_are_read_alone_and_unknown_ones_told_with_what_there_is(store: str) -> None:
+async def test_models_named_by_unique_id_are_read_alone_and_unknown_ones_reported(store: str) -> None:
     query = "query ($ids: [ID!]) { account { models(filter: {modelIds: $ids}) { nodes { uniqueId } } } }"
     async with serving(Settings(store_url=store)) as gateway:
         everything = await gateway.data("{ account { models(first: 3) { nodes { id uniqueId } } } }")

@@ -1,4 +1,4 @@
-"""What `/metrics` and `/readyz` tell of dbt, of the caches and of Redis: the figures that a test counts for itself."""
+"""What `/metrics` and `/readyz` say of dbt, of the caches and of Redis: the figures that a test counts for itself."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def aging(demo_store: str, clock: Clock) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def test_calls_to_dbt_are_told_by_what_came_of_them(aging: Gateway) -> None:
+async def test_calls_to_dbt_are_counted_by_what_came_of_them(aging: Gateway) -> None:
     await aging.data(RUNTIMES)
     calls = aging.upstream.calls
     admin = sum(not call.document for call in calls)
@@ -99,7 +99,7 @@ async def test_the_closure_after_a_429_shows(aging: Gateway) -> None:
 
 
 @pytest.mark.slow
-async def test_facts_are_told_by_where_they_were_found(aging: Gateway, clock: Clock) -> None:
+async def test_facts_are_counted_by_where_they_were_found(aging: Gateway, clock: Clock) -> None:
     first = await aging.ask(RUNTIMES)
     second = await aging.ask(RUNTIMES)
     found = await figures(aging)
@@ -159,7 +159,7 @@ async def test_redis_shows_and_its_going_degrades_and_no_more(demo_store: str, r
 
 
 @pytest.mark.slow
-async def test_facts_that_outlived_a_process_are_told(demo_store: str, tmp_path: Any) -> None:
+async def test_facts_that_outlived_a_process_are_reported(demo_store: str, tmp_path: Any) -> None:
     settings = Settings(store_url=demo_store, archive_url=f"sqlite:///{tmp_path}/history.db")
     # Two facts: the run, and what each model did in it.
     query = '{ run(id: "70437490011508") { modelRuns { nodes { name } } } }'

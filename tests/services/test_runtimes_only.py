@@ -53,7 +53,7 @@ LISTED = "slowestModels(first: 50) { rank runtime model { id } }"
 async def test_an_account_that_its_id_narrows_is_narrowed_by_what_its_models_are(
     settings: Settings, criteria: str
 ) -> None:
-    """The id says the filter, so that no argument tells that more of the models is needed than runtimes."""
+    """The id says the filter, so that no argument shows that more of the models is needed than runtimes."""
     async with serving(settings) as gateway:
         plain = await gateway.data(f"{{ account(filter: {criteria}) {{ id projects {{ nodes {{ id }} }} {LISTED} }} }}")
     assert plain["account"]["projects"]["nodes"], "the filter keeps something"
@@ -149,7 +149,7 @@ def shown(model: Model | TimedModel) -> tuple[str, str, str, int, float | None]:
     return model.id, model.unique_id, model.project_id, model.environment_id, model.runtime
 
 
-def test_of_a_model_read_for_its_runtime_nothing_else_is_told() -> None:
+def test_of_a_model_read_for_its_runtime_nothing_else_is_reported() -> None:
     assert {one.name for one in fields(TimedModel)} == {"id", "unique_id", "project_id", "environment_id", "runtime"}
     for name in ("tags", "last_run", "materialization", "last_run_status", "name"):
         assert not hasattr(TimedModel, name)

@@ -1,4 +1,5 @@
-"""What a doubled key is told by: by counting strings where that proves there is none, else by looking at every name."""
+"""What a doubled key is known from: by counting strings where that proves there is none, else by looking at every
+name."""
 
 from __future__ import annotations
 
@@ -188,7 +189,7 @@ def test_what_the_gateway_reads_in_bulk_can_be_counted() -> None:
         assert StrictDecoder(shape)._exact
 
 
-def test_a_shape_that_tells_what_was_not_there_is_not_counted() -> None:
+def test_a_shape_that_shows_what_was_not_there_is_not_counted() -> None:
     class Defaulted(msgspec.Struct):
         name: str | None = None
 

@@ -1,4 +1,4 @@
-"""Lists whose pages contradict what dbt says of them: told as such, after few requests, never as a whole answer."""
+"""Lists whose pages contradict what dbt says of them: reported as such, after few requests, never as a whole answer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_a_total_that_the_pages_contradict_is_an_error(
     assert (await gateway.data(PROJECTS))["account"]["projects"]["totalCount"] == 4
 
 
-async def test_the_message_tells_both_numbers(gateway: Gateway) -> None:
+async def test_the_message_reports_both_numbers(gateway: Gateway) -> None:
     gateway.upstream.rewrite = lambda call, body: (
         nothing_of_a_hundred_million(call, body) if call.operation == "projects" else body
     )
@@ -94,7 +94,7 @@ async def test_a_count_of_runs_without_runs_is_no_count(gateway: Gateway) -> Non
 
 
 class LongList:
-    """A list of jobs that is longer than a page; `served` tells which rows there are when it is asked the n-th time."""
+    """A list of jobs that is longer than a page; `served` shows which rows there are when it is asked the n-th time."""
 
     def __init__(self, tap: UpstreamTap, served: Callable[[int], Sequence[int]], page: int = 100) -> None:
         self.asked = 0

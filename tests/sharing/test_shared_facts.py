@@ -96,7 +96,7 @@ async def test_what_one_writes_the_other_reads_with_its_age(redis: OwnRedis, two
         assert 0 < await client.pttl("a") <= 10**9
         found = await second.facts.read(["b", "nothing", "a"])
         assert {name: value.payload for name, value in found.items()} == {"a": b"alpha", "b": b""}
-        # Time left in Redis is what tells the age: none of what there was has passed, or 400 of 1,000 seconds.
+        # Time left in Redis is what reports the age: none of what there was has passed, or 400 of 1,000 seconds.
         await client.expire("a", 2_000_000)
         assert (await second.facts.read(["a"]))["a"].age == 2.5
         await client.expire("a", 999_600)

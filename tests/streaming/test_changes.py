@@ -122,7 +122,7 @@ async def looks(gateway: LiveGateway, clock: Clock, count: int = 1) -> None:
         await until(lambda seen=number: gateway.upstream.operations.get("runs", 0) > seen)  # type: ignore[misc]
 
 
-async def test_runs_that_come_in_and_the_rankings_they_change_are_told(
+async def test_runs_that_come_in_and_the_rankings_they_change_are_reported(
     growing: str, late_folder: Path, oracle: Oracle, late_runs: list[Run]
 ) -> None:
     async with live(patient(growing)) as gateway, gateway.talk() as connection:
@@ -160,7 +160,7 @@ async def test_what_was_read_just_before_a_run_ended_is_no_news(
         await told.hear_of(oracle, late_runs)
 
 
-async def test_what_dbt_does_not_tell_at_once_is_told_later(
+async def test_what_dbt_does_not_say_at_once_is_reported_later(
     growing: str, late_folder: Path, oracle: Oracle, late_runs: list[Run]
 ) -> None:
     """Nothing else happens that would have it read again."""
@@ -212,7 +212,7 @@ def _looks(gateway: LiveGateway) -> list[str]:
     return [call.operation for call in gateway.upstream.calls if call.operation == "EnvironmentHeaders"]
 
 
-async def test_a_ranking_from_which_a_project_is_missing_is_not_told(growing: str) -> None:
+async def test_a_ranking_from_which_a_project_is_missing_is_not_reported(growing: str) -> None:
     """It would differ from the one before for that reason only."""
     async with live(patient(growing)) as gateway, gateway.talk() as connection:
         query = "subscription { slowestModelsChanged(first: 3, sendInitial: true) { model { id } } }"
@@ -229,7 +229,7 @@ async def test_a_ranking_from_which_a_project_is_missing_is_not_told(growing: st
         assert (await hear(connection))["id"] == "2"
 
 
-async def test_a_ranking_that_could_not_be_read_is_read_again_and_told(growing: str) -> None:
+async def test_a_ranking_that_could_not_be_read_is_read_again_and_reported(growing: str) -> None:
     """Although nothing changes."""
     asked: list[str] = []
 

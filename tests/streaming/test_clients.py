@@ -66,7 +66,7 @@ async def client(kind: str, url: str) -> AsyncIterator[Client]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ws", "sse"])
-async def test_a_client_is_told_of_runs_and_of_the_end(
+async def test_a_client_is_sent_runs_and_the_end(
     packages: None, live_gateway: LiveGateway, oracle: Oracle, kind: str
 ) -> None:
     change, told = finished(oracle)

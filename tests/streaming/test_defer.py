@@ -146,7 +146,7 @@ async def test_a_project_that_cannot_be_read_is_missing_from_its_part_only(
     assert late["errors"][0]["extensions"]["code"].startswith("UPSTREAM_")
 
 
-async def test_a_deferred_failure_that_nulls_its_fragment_is_told_in_both_shapes(
+async def test_a_deferred_failure_that_nulls_its_fragment_is_reported_in_both_shapes(
     live_gateway: LiveGateway, http: httpx2.AsyncClient
 ) -> None:
     query = '{ id: __typename ... @defer { project(id: "nowhere") { id } } }'

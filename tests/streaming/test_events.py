@@ -126,7 +126,7 @@ async def test_a_silent_stream_shows_that_it_lives(settings: Settings, monkeypat
 
 
 @pytest.mark.slow
-async def test_an_answer_that_is_too_long_is_an_error_and_the_next_is_told(settings: Settings) -> None:
+async def test_an_answer_that_is_too_long_is_an_error_and_the_next_is_reported(settings: Settings) -> None:
     """As over HTTP (docs/edge.md)."""
     long = "{ account { models(first: 40) { nodes { id description rawCode } } } }"
     async with live(settings.model_copy(update={"response_bytes": 5_000})) as gateway:

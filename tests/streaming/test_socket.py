@@ -29,7 +29,7 @@ def finished(oracle: Oracle, place: int = 0) -> tuple[Change, Mapping[str, Any]]
 
 
 @pytest.mark.slow
-async def test_a_run_that_finishes_is_told_to_who_subscribed(live_gateway: LiveGateway, oracle: Oracle) -> None:
+async def test_a_run_that_finishes_is_sent_to_who_subscribed(live_gateway: LiveGateway, oracle: Oracle) -> None:
     change, told = finished(oracle)
     async with live_gateway.talk() as connection:
         await subscribe(connection, "1", FINISHED)
@@ -49,7 +49,7 @@ async def test_a_run_that_finishes_is_told_to_who_subscribed(live_gateway: LiveG
 
 
 @pytest.mark.slow
-async def test_only_the_runs_asked_for_are_told(live_gateway: LiveGateway, oracle: Oracle) -> None:
+async def test_only_the_runs_asked_for_are_sent(live_gateway: LiveGateway, oracle: Oracle) -> None:
     job = oracle.production_jobs[0]
     others = [finished(oracle, place) for place in range(1, len(oracle.production_jobs))]
     change, told = finished(oracle)

@@ -1,6 +1,6 @@
 """A metadata-only token: the same account, asked over HTTP without the Admin API; what is inferred, what is unknown.
 
-docs/without-admin-api.md tells the differences that are held here.
+docs/without-admin-api.md reports the differences that are held here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ async def inferred(settings_without_admin: Settings) -> AsyncIterator[Gateway]:
 
 @dataclass(frozen=True)
 class Trace:
-    """A run as its models tell it."""
+    """A run as its models report it."""
 
     status: str
     runtime: float
@@ -117,7 +117,7 @@ async def test_staging_has_its_own_jobs(inferred: Gateway) -> None:
 
 
 @pytest.mark.parametrize("job_id", [301001, 301002, 302001, 302003, 303001])
-async def test_a_run_is_told_by_the_commands_that_ran_its_models(
+async def test_a_run_is_known_from_the_commands_that_ran_its_models(
     inferred: Gateway, oracle: Oracle, job_id: int
 ) -> None:
     data = await inferred.data(
@@ -169,7 +169,7 @@ async def test_what_stands_on_models_alone_is_the_same_as_with_the_admin_api(
 
 
 @pytest.mark.slow
-async def test_longest_jobs_are_ranked_by_what_their_models_tell(inferred: Gateway, oracle: Oracle) -> None:
+async def test_longest_jobs_are_ranked_by_what_their_models_report(inferred: Gateway, oracle: Oracle) -> None:
     data = await inferred.data(
         "{ account { longestRunningJobs(first: 20, lastRuns: 5) { runtime runCount job { id } } } }"
     )
@@ -213,7 +213,7 @@ async def test_a_gateway_is_ready_when_dbt_knows_its_environments(settings_witho
             assert (await gateway.client.get("/readyz")).status_code == status
 
 
-async def test_what_only_the_admin_api_tells_cannot_be_asked_for(inferred: Gateway) -> None:
+async def test_what_only_the_admin_api_reports_cannot_be_asked_for(inferred: Gateway) -> None:
     reply = await inferred.ask(
         '{ job(name: "Finance daily") { id } account { runs(filter: {triggers: [CI]}) { totalCount } } }'
     )

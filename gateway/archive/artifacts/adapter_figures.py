@@ -1,4 +1,4 @@
-"""What the warehouse told of one statement: `adapter_response` of a result."""
+"""What the warehouse reported of one statement: `adapter_response` of a result."""
 
 from __future__ import annotations
 

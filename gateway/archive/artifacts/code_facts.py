@@ -1,4 +1,4 @@
-"""What is told of a node's code beside the node itself: how it is materialized, and when its code is the same."""
+"""What is known of a node's code beside the node itself: how it is materialized, and when its code is the same."""
 
 from __future__ import annotations
 

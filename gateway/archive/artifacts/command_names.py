@@ -10,8 +10,8 @@ _TYPED = {"generate": "docs", "freshness": "source"}
 def title_of(command: str | None, args: RunArgs) -> str:
     """The command with all that selects its nodes, as a job would be named: `dbt build --select tag:daily`.
 
-    The target is told by the environment, and a full refresh is a property of the run, not of the job. What `dbt retry`
-    of dbt 1.7 writes as empty texts selects nothing: it belongs to the job it repeats.
+    The target is known from the environment, and a full refresh is a property of the run, not of the job. What `dbt
+    retry` of dbt 1.7 writes as empty texts selects nothing: it belongs to the job it repeats.
     """
     words = ["dbt", {"generate": "docs generate"}.get(command or "", command or "parse")]
     words += _selected(args.macro) if command == "run-operation" else []

@@ -27,7 +27,7 @@ _OPTIONS = (
 
 
 def variant_of(args: RunArgs) -> Variant | None:
-    """The variant that a command's arguments say; None for an ordinary command, and where nothing tells."""
+    """The variant that a command's arguments say; None for an ordinary command, and where nothing says so."""
     if args.which == "clone":
         return Variant.CLONE
     for variant, value in ((Variant.EMPTY, args.empty), (Variant.SAMPLE, args.sample)):

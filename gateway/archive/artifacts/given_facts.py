@@ -28,7 +28,7 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Commit:
-    """What a scheduler tells of the run it started; `url` is where it shows the run. `is_proposed`: whether a pull or
+    """What a scheduler says of the run it started; `url` is where it shows the run. `is_proposed`: whether a pull or
     merge request started it."""
 
     sha: str | None = None
@@ -39,7 +39,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class GivenFacts:
-    """`project` counts where no manifest names one, the other names before what the artifacts tell.
+    """`project` counts where no manifest names one, the other names before what the artifacts report.
 
     `ignored`: keys of `COMMANDS`; such commands are not stored.
     """
@@ -53,7 +53,7 @@ class GivenFacts:
 
     @property
     def record(self) -> RunRecord:
-        """The same as run.json would tell it."""
+        """The same as run.json would report it."""
         return RunRecord(
             id=self.run,
             job_definition_id=self.job,

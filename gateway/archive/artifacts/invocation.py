@@ -1,4 +1,4 @@
-"""One dbt command as its artifacts tell it: reads the files of a folder and puts those of one invocation together."""
+"""One dbt command as its artifacts report it: reads the files of a folder and puts those of one invocation together."""
 
 from __future__ import annotations
 
@@ -113,12 +113,13 @@ class Invocation:
 
     @property
     def project_name(self) -> str | None:
-        """The dbt project's name, as a manifest tells it from dbt 1.4 on; else the package most of its nodes are of."""
+        """The dbt project's name, as a manifest reports it from dbt 1.4 on; else the package most of its nodes are
+        of."""
         return self.manifest_project or package_of(self.unique_ids)
 
     @property
     def manifest_project(self) -> str | None:
-        """The name that its manifest tells."""
+        """The name that its manifest reports."""
         return self.manifest.metadata.project_name if self.manifest else None
 
     @property
@@ -149,14 +150,14 @@ class Invocation:
 
     @property
     def command(self) -> str | None:
-        """The dbt command: `build`, `run`, `source freshness`, `generate`; None when nothing tells."""
+        """The dbt command: `build`, `run`, `source freshness`, `generate`; None when nothing says so."""
         if RUN_RESULTS in self.files:
             return self.args.which
         return "source freshness" if SOURCES in self.files else "generate" if CATALOG in self.files else None
 
     @property
     def executes(self) -> bool:
-        """Whether its results count as runs of their nodes; files too old to tell are believed."""
+        """Whether its results count as runs of their nodes; files too old to say are believed."""
         return RUN_RESULTS in self.files and (self.args.which is None or self.args.which in EXECUTING)
 
     @property
@@ -172,7 +173,7 @@ class Invocation:
 
     @property
     def threads(self) -> int | None:
-        """How many threads it was allowed; None where its arguments do not tell."""
+        """How many threads it was allowed; None where its arguments do not say."""
         return threads_of(self.args)
 
     @property
@@ -199,7 +200,7 @@ class Invocation:
 
 
 def threads_of(args: RunArgs) -> int | None:
-    """How many threads these arguments allow; None where they do not tell, or nonsense."""
+    """How many threads these arguments allow; None where they do not say, or nonsense."""
     threads = args.threads
     return threads if isinstance(threads, int) and not isinstance(threads, bool) and 0 < threads < 2**31 else None
 

@@ -91,7 +91,7 @@ def _pieces(data: bytes) -> Iterator[list[bytes]]:
 
 
 def _to_read_again(parts: list[bytes]) -> int:
-    """Takes an unfinished string off the end of `parts`, or one of which nobody can tell yet whether it is a key.
+    """Takes an unfinished string off the end of `parts`, or one of which nobody can say yet whether it is a key.
 
     Returns how many bytes that were, with their quotation marks.
     """

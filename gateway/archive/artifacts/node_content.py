@@ -1,4 +1,4 @@
-"""Reads the parts of a manifest node that are told in another form than the manifest holds them."""
+"""Reads the parts of a manifest node that are reported in another form than the manifest holds them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _odd_config(data: bytes) -> Config:
 
 
 def tags_of(node: Configured) -> list[str]:
-    """A node's tags; resources that carry them in their config only are told by that."""
+    """A node's tags; resources that carry them in their config only are known from that."""
     tags = node.tags if node.tags else config_of(node).tags
     return [tags] if isinstance(tags, str) else list(tags or ())
 

@@ -72,7 +72,7 @@ def owner_of(
     """Files an invocation: `record` first, then its artifacts' own environment, then what can be derived.
 
     `described`: whether `record` comes from who ran it, as it does when it says anything at all. `project`: its
-    name where neither `record` nor a manifest tells one.
+    name where neither `record` nor a manifest reports one.
     """
     cloud = _cloud_values(invocation.env)
 

@@ -25,7 +25,7 @@ class StepRecord(msgspec.Struct, frozen=True):
 
 
 PULL_REQUEST = "pull_request"
-"""The category of a run that a proposed change started, as a scheduler's variables tell it."""
+"""The category of a run that a proposed change started, as a scheduler's variables report it."""
 
 
 class TriggerRecord(msgspec.Struct, frozen=True):

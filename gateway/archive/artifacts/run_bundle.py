@@ -34,7 +34,7 @@ _STATUS_CODES = {
 
 @dataclass(frozen=True)
 class StepInvocation:
-    """An invocation and the number of its step; None where its place among the run's commands tells it.
+    """An invocation and the number of its step; None where its place among the run's commands reports it.
 
     `manifest_id`: the key of a manifest in the archive that is as its own, which was not read.
     """

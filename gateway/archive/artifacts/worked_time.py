@@ -12,7 +12,7 @@ _LONGEST_SECONDS = 1e9
 
 
 def seconds_of_results(results: Iterable[Result | FreshnessResult]) -> float | None:
-    """Seconds from the first start to the last end of the results; None when they tell nothing.
+    """Seconds from the first start to the last end of the results; None when they say nothing.
 
     A result ends at the later of its last timing and its start plus `execution_time`. Where none has a start, the
     seconds of the thread that worked longest. A time that is negative or longer than thirty years is no time.

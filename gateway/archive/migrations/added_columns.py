@@ -50,7 +50,7 @@ def add_columns(connection: Connection, *columns: Column[Any]) -> None:
 
 
 def fill_columns(connection: Connection) -> None:
-    """Fills the columns of version 11 in rows that were written before it; null where nothing tells."""
+    """Fills the columns of version 11 in rows that were written before it; null where nothing says so."""
     _fill(connection, resources, (resources.c.unique_id,), lambda row: {"kind": kind_of(row.unique_id)})
     _fill(connection, nodes, (nodes.c.content,), lambda row: _facts_of_content(bytes(row.content)))
     _fill(connection, runs, (runs.c.details,), lambda row: {"trigger": _trigger(row.details)})

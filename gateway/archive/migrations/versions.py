@@ -226,7 +226,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(9, "full refreshes, clones, empty runs and samples told apart", _tell_variants),
     Migration(10, "runs ordered by time", _order_runs_by_time),
     Migration(11, "columns for analyses, and roll-ups", _roll_up),
-    Migration(12, "CI jobs told by what started their runs", infer_job_kinds),
+    Migration(12, "CI jobs known by what started their runs", infer_job_kinds),
     Migration(13, "finished runs as dbt's API gave them", _keep_api_facts),
     Migration(14, "lasting changes of runtimes", _look_at_series),
     Migration(15, "the mirror of dbt Cloud", _mirror),

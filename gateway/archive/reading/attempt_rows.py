@@ -35,7 +35,7 @@ _EXECUTED = (Ending.SUCCEEDED, Ending.FAILED, Ending.FAILED_UNTIMED)
 
 class AttemptRow(NamedTuple):
     """One attempt: when it ended (microseconds), and the hash of its code and its parents'; None where no manifest
-    tells it."""
+    reports it."""
 
     ended_at: int
     run_id: int

@@ -60,8 +60,8 @@ class EvidenceReader:
         ]
 
     def runs_of_job(self, job_id: int, at: int) -> list[tuple[float, AnyRow]]:
-        """The runs of a job that count for its series, oldest first: seconds, and what their greatest command tells. At
-        most 40 before the one that ended at `at` (microseconds), and as many from it on."""
+        """The runs of a job that count for its series, oldest first: seconds, and what their greatest command reports.
+        At most 40 before the one that ended at `at` (microseconds), and as many from it on."""
         series = self._series.of_jobs([job_id]).get(SeriesKey(0, job_id))
         if series is None:
             return []

@@ -1,4 +1,4 @@
-"""The commands of runs as their artifacts tell them, for runs whose steps nobody recorded."""
+"""The commands of runs as their artifacts report them, for runs whose steps nobody recorded."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def runs_between(
 def runs_started_between(
     connection: Connection, environment_ids: Collection[int], since: int, until: int
 ) -> Iterator[AnyRow]:
-    """When runs started and ended that started from `since` on and before `until`, those that tell both, whether they
+    """When runs started and ended that started from `since` on and before `until`, those that have both, whether they
     left artifacts or not."""
     yield from connection.execute(
         select(runs.c.id, runs.c.environment_id, runs.c.started_at, runs.c.finished_at)

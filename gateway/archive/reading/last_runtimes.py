@@ -28,7 +28,7 @@ _UNTIMED = bytes(outcome for outcome in range(256) if not is_timed(outcome))
 
 
 class LastRuntime(NamedTuple):
-    """The execution time of a model's last success in seconds, as dbt told it; None where there was none."""
+    """The execution time of a model's last success in seconds, as dbt reported it; None where there was none."""
 
     environment_id: int
     unique_id: str
@@ -59,7 +59,7 @@ def last_runtimes(connection: Connection, environment_ids: Sequence[int]) -> Ite
 
 
 def _place_of_success(outcomes: bytes) -> int | None:
-    """Where the last success stands among outcomes, -1 where there was none; None where they do not tell."""
+    """Where the last success stands among outcomes, -1 where there was none; None where they do not say."""
     kinds = outcomes.translate(_KINDS)
     place = kinds.find(_SUCCESS)
     if kinds.find(_UNCERTAIN, 0, place if place >= 0 else len(kinds)) >= 0:

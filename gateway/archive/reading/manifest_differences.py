@@ -1,4 +1,4 @@
-"""Tells which code differs between two manifests, and which of it lies upstream of a model or among its macros."""
+"""Reports which code differs between two manifests, and which of it lies upstream of a model or among its macros."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def newest_of_resources(connection: Connection, count: int) -> FromClause:
     if connection.dialect.name == "postgresql":
         keys = newest.lateral("keys")
         return resources.join(keys, true()).join(results, results.c.id == keys.c.id)
-    # By their keys alone: told the resource too, SQLite goes through its newest results again for each of its results.
+    # By their keys alone: given the resource too, SQLite goes through its newest results again for each of its results.
     return resources.join(results, results.c.id.in_(newest))
 
 
@@ -105,7 +105,7 @@ def _results() -> Select[*tuple[Any, ...]]:
 
 
 def _told(source: FromClause) -> Select[*tuple[Any, ...]]:
-    """What is told of the results in `source`, which has their resources."""
+    """What is known of the results in `source`, which has their resources."""
     tells = and_(_messages.c.id == results.c.message_id, results.c.status.in_(TELLING))
     return (
         select(*_COLUMNS)

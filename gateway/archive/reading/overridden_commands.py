@@ -1,4 +1,4 @@
-"""The commands that runs executed in the place of their jobs' steps, as the artifacts of the runs tell them."""
+"""The commands that runs executed in the place of their jobs' steps, as the artifacts of the runs report them."""
 
 from __future__ import annotations
 

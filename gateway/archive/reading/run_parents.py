@@ -1,4 +1,4 @@
-"""What the resources of runs were built from, as far as it tells why some of them were skipped."""
+"""What the resources of runs were built from, as far as it shows why some of them were skipped."""
 
 from __future__ import annotations
 

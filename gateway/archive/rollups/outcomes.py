@@ -1,6 +1,6 @@
 """How a result ended, in one byte, and whether it counts for averages: the rules of docs/hierarchy.md.
 
-The low three bits tell how it ended, the next three what set its command apart, the seventh whether a CI or merge job
+The low three bits say how it ended, the next three what set its command apart, the seventh whether a CI or merge job
 ran it. Zero is a success that counts for every average. The archive keeps these bytes (see recent_results).
 """
 
@@ -146,7 +146,7 @@ def builds_successfully(outcome: int) -> bool:
 
 
 def may_have_succeeded(outcome: int) -> bool:
-    """The same of results without a possible runtime: their outcome does not tell how they ended."""
+    """The same of results without a possible runtime: their outcome does not say how they ended."""
     return outcome & _ENDING in (Ending.NOT_EXECUTED, Ending.UNKNOWN) and _may_leave_data(outcome)
 
 

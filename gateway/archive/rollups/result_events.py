@@ -33,7 +33,7 @@ class ResultEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What an invocation tells of its results: what sets it apart, and its job."""
+    """What an invocation says of its results: what sets it apart, and its job."""
 
     variant: str | None
     by_ci: bool
@@ -41,7 +41,7 @@ class Command:
 
 
 class OutcomeReader:
-    """Tells how results ended, from what their commands and nodes are; each of these is read once."""
+    """Reports how results ended, from what their commands and nodes are; each of these is read once."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -153,7 +153,7 @@ def _between(table: Table, begin: int | None, end: int | None) -> list[ColumnEle
 
 
 def _variant_of_steps(details: str | None) -> Variant | None:
-    """Where a command did not tell its arguments, the steps of its job may say that it was a full refresh."""
+    """Where a command did not say its arguments, the steps of its job may say that it was a full refresh."""
     return Variant.FULL_REFRESH if is_full_refresh(details) else None
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueCo
 from gateway.archive.tables.run_tables import KEY, metadata
 
 # One row for each incident of a rule. `dedup_key` names it in every message. `subject`: what it is about; a rule has
-# one open incident of a subject at a time. `episode`: which incident of the subject it is, where the rule can tell.
+# one open incident of a subject at a time. `episode`: which incident of the subject it is, where the rule can say.
 # `body`: the alert as JSON. Times are microseconds since 1970; `resolved_at` is null while it is open.
 alerts = Table(
     "alerts",

@@ -56,7 +56,7 @@ mirrored_runs = Table(
     Index("mirrored_runs_by_outcome", "account_id", "outcome"),
 )
 
-# Runs that dbt's webhooks told have ended, until the mirror has looked.
+# Runs that dbt's webhooks have reported as ended, until the mirror has looked.
 ended_runs = Table(
     "ended_runs",
     metadata,

@@ -1,7 +1,7 @@
 """The order of runs: by when they were created (else started, else ended), then by id.
 
-`runs.created_at` holds that time. A run without any time is older than all that have one. Ids alone tell no order:
-those of dbt Core runs, and of schedulers that name their runs, are hashes.
+`runs.created_at` holds that time. A run without any time is older than all that have one. Ids alone say nothing about
+order: those of dbt Core runs, and of schedulers that name their runs, are hashes.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ texts = Table(
 )
 
 # `code_checksum`: equal for nodes of equal code, whatever else of them differs; null for nodes without code.
-# `materialization` as the node's config tells it, in lower case.
+# `materialization` as the node's config reports it, in lower case.
 nodes = Table(
     "nodes",
     metadata,
@@ -230,7 +230,7 @@ manifest_files = Table(
 )
 
 # `variant`: what sets a command apart from the ordinary one of its kind (see command_variants); NULL for ordinary ones.
-# `started_at`: when dbt began (dbt 1.11 and later tell it), before it parsed. `threads`: how many it was allowed.
+# `started_at`: when dbt began (dbt 1.11 and later report it), before it parsed. `threads`: how many it was allowed.
 invocations = Table(
     "invocations",
     metadata,
@@ -271,7 +271,8 @@ resources = Table(
 
 # What commands that execute nodes reported. `final`: the last result of its resource within its run. `builds`: by a
 # command that builds its resource with its data, which `clone`, `--empty` and `--sample` do not. `adapter_response`:
-# what the warehouse told beside `rows_affected` and `bytes_billed`, as a JSON object; null when it told nothing else.
+# what the warehouse reported beside `rows_affected` and `bytes_billed`, as a JSON object; null when it said nothing
+# else.
 results = Table(
     "results",
     metadata,

@@ -60,7 +60,7 @@ def store_missing(connection: Connection, rows: Rows) -> None:
 
 
 def account_rows(owner: Owner) -> Rows:
-    """What a run tells of its account, project, environment and job."""
+    """What a run says of its account, project, environment and job."""
     scope = {"account_id": owner.account_id, "inferred": True}
     project = {**scope, "project_id": owner.project_id}
     job = {**project, "environment_id": owner.environment_id, "details": "{}"}

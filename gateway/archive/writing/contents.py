@@ -160,7 +160,7 @@ def _node_rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
 def _lasting(unique_id: str, entry: ManifestEntry) -> ManifestEntry:
     """The node without what changes from run to run, so that equal nodes are equal bytes.
 
-    Only a seed's checksum tells something that its code does not; that of a big one is its path on one machine.
+    Only a seed's checksum shows something that its code does not; that of a big one is its path on one machine.
     """
     tells = entry.resource_type == "seed" and b'"sha256"' in bytes(entry.checksum)
     return msgspec.structs.replace(

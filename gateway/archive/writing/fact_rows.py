@@ -119,7 +119,7 @@ class FactRows:
 
 
 def reported_status(result: Result) -> str | None:
-    """dbt's word for the outcome. A test that was reused comes as `pass`, and only the adapter's response tells that it
+    """dbt's word for the outcome. A test that was reused comes as `pass`, and only the adapter's response shows that it
     was not executed."""
     is_test = result.unique_id.startswith(("test.", "unit_test."))
     reused = is_test and result.status == "pass" and b'"NO-OP"' in bytes(result.adapter_response).upper()
@@ -127,7 +127,7 @@ def reported_status(result: Result) -> str | None:
 
 
 def check_times(check: FreshnessResult) -> dict[str, Any]:
-    """The columns that tell when a freshness check ran, and for how long."""
+    """The columns that show when a freshness check ran, and for how long."""
     starts = [at for timing in check.timing or () if (at := parse_micros(timing.started_at)) is not None]
     ends = [at for timing in check.timing or () if (at := parse_micros(timing.completed_at)) is not None]
     return {

@@ -1,4 +1,4 @@
-"""Stands in where no command of an environment left a manifest: what the unique ids of its results tell of their nodes.
+"""Stands in where no command of an environment left a manifest: what the unique ids of its results say of their nodes.
 
 An id holds a node's kind, package and name: enough to list models with their runs, and nothing of their tags,
 materialization, code or lineage. The first manifest that is read takes its place.

@@ -76,7 +76,7 @@ def is_inferred(connection: Connection, run_id: int) -> bool:
 
 
 def complete_run(connection: Connection, run_id: int, record: RunRecord) -> None:
-    """Times and status that `record` does not tell, from all of the run's invocations that are known by now."""
+    """Times and status that `record` does not say, from all of the run's invocations that are known by now."""
     rows = connection.execute(
         select(invocations.c.failed, invocations.c.generated_at, invocations.c.elapsed).where(
             invocations.c.run_id == run_id

@@ -219,7 +219,7 @@ def _take_from(connection: Connection, row: AnyRow, stale: StaleResources) -> No
 
 
 def _stands(connection: Connection, row: AnyRow, step: StepInvocation) -> bool:
-    """Whether a stored invocation has all that its files tell now.
+    """Whether a stored invocation has all that its files report now.
 
     In a bare folder the next command replaces some of them; what is left there takes nothing from what was read.
     """

@@ -1,4 +1,4 @@
-"""What the runs of an account tell together: methods of dbtAccount."""
+"""What the runs of an account show together: methods of dbtAccount."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the runs of an account tell together, as plain records. All durations are seconds."""
+"""What the runs of an account show together, as plain records. All durations are seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the results of a run tell together, as plain records. All durations are seconds."""
+"""What the results of a run show together, as plain records. All durations are seconds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TimelineBar(Report):
 
 class Timeline(Report):
     """Bars by when they begin; `wall_seconds` from the first start to the last end, `head_seconds` and `tail_seconds`
-    of the run before and after, None where its times do not tell. `missing`: what is missing, in plain words."""
+    of the run before and after, None where its times do not say. `missing`: what is missing, in plain words."""
 
     start_time: datetime
     wall_seconds: float
@@ -168,7 +168,8 @@ class WeightedSeconds(Report):
 
 
 class WhatIf(Report):
-    """How long the run would take. `verdict` is clear, within_noise or cannot_tell; then nothing is saved or told."""
+    """How long the run would take. `verdict` is clear, within_noise or cannot_tell; then nothing is saved or
+    reported."""
 
     run_id: str
     verdict: str

@@ -1,6 +1,6 @@
 """Values of one field over many objects at once, checked and made ready to be encoded.
 
-A column is looked at as a whole: the kinds of its values tell in one pass whether they go out as they are. Whatever is
+A column is looked at as a whole: the kinds of its values show in one pass whether they go out as they are. Whatever is
 not surely what the field's type takes raises; the caller then leaves the objects to graphql-core, which knows what
 error belongs where.
 """

@@ -1,4 +1,4 @@
-"""What the runs of an account tell together: builds that changed nothing, queues and overlaps, where time went."""
+"""What the runs of an account show together: builds that changed nothing, queues and overlaps, where time went."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ConcurrencyBucket:
 
 @dataclass(frozen=True, slots=True)
 class JobConcurrency:
-    """A job among the others. `queue` and `preparation` summarise seconds of its runs that tell them: created to
+    """A job among the others. `queue` and `preparation` summarise seconds of its runs that have them: created to
     started, and taken by a worker to started. `over_scheduled_share` from 0 to 1."""
 
     job_id: int

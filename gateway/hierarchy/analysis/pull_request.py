@@ -14,7 +14,7 @@ from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.hierarchy.vocabulary.status import RunStatus
 
 LEAST_RUNS = 5
-"""So many runs tell how much a runtime usually varies; fewer do not."""
+"""So many runs show how much a runtime usually varies; fewer do not."""
 
 _SUCCEEDED = frozenset({RunStatus.SUCCESS, RunStatus.WARN})
 

@@ -1,4 +1,4 @@
-"""What the results of a run tell together: when what ran, what its end waited for, and where its time went."""
+"""What the results of a run show together: when what ran, what its end waited for, and where its time went."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class WhatIfVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """How long a run would take; `then_seconds` and `saved_seconds` are None where it cannot be told."""
+    """How long a run would take; `then_seconds` and `saved_seconds` are None where it cannot be known."""
 
     run: Run
     verdict: WhatIfVerdict

@@ -184,7 +184,7 @@ class ModelFilter(SearchFilter):
         return self == ModelFilter(tags_match=self.tags_match)
 
     def matches(self, model: Filterable) -> bool:
-        """Whether one model meets what of the filter a run can tell; ids and state have to be looked up."""
+        """Whether one model meets what of the filter a run can say; ids and state have to be looked up."""
         if self.packages is not None and package_of(model.unique_id) not in self.packages:
             return False
         if self.statuses is not None and model.outcome not in self.statuses:

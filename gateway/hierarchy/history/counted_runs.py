@@ -98,7 +98,7 @@ class Counted:
 
 
 Commands = Mapping[tuple[int, str | None], CommandFacts]
-"""What is told of commands, by run and invocation."""
+"""What is known of commands, by run and invocation."""
 
 
 def count_runs(

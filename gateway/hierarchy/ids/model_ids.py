@@ -25,7 +25,7 @@ def model_ids(project_id: str, unique_ids: Iterable[str]) -> Mapping[str, str]:
 def names_meant(model_id: str, project_id: str) -> tuple[str, ...]:
     """The names, without package, of which a model of this project has one if `model_id` names it; () if it names none.
 
-    `finance.a.b` is a model `a.b` of any package, or `b` of the package `a`: an id alone does not tell which.
+    `finance.a.b` is a model `a.b` of any package, or `b` of the package `a`: an id alone does not say which.
     """
     names = [local_name(model_id)] if is_unique_id(model_id) else []
     for prefix in dict.fromkeys((f"{project_id}.", f"{plain_name(project_id)}.")):

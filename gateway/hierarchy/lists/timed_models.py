@@ -75,7 +75,7 @@ class TimedModels(Sequence[TimedModel]):
 
     @cached_property
     def _ids(self) -> Mapping[str, str]:
-        """The id of each; none where all are of one package, so that a model's name is enough to tell it."""
+        """The id of each; none where all are of one package, so that a model's name is enough to identify it."""
         first, last = self.unique_ids[0], self.unique_ids[-1]
         package = first[: len(first) - len(local_name(first))]
         # What stands between two texts with the same beginning begins like them.

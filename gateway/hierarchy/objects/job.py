@@ -22,9 +22,10 @@ class RunTrigger:
 class Run:
     """One run of a job. Times are UTC; `queued_at` is when it was created, before any worker took it.
 
-    `inferred`: told by its models in Discovery, not by the Admin API; its times are those of the invocations that ran
-    models, and a cancelled run passes for a success. `commands` are those that it ran in the place of its job's steps;
-    () where it ran those, or where that is not known. `trigger` is told by lists that were asked for it, else None.
+    `inferred`: known from its models in Discovery, not by the Admin API; its times are those of the invocations that
+    ran models, and a cancelled run passes for a success. `commands` are those that it ran in the place of its job's
+    steps; () where it ran those, or where that is not known. `trigger` is known from lists that were asked for it,
+    else None.
     """
 
     id: int
@@ -71,7 +72,7 @@ class Run:
 def newest_first(runs: Iterable[Run]) -> tuple[Run, ...]:
     """Runs by when they were created (else started, else ended), then by id; those without any time come last.
 
-    Ids alone tell no order: those of dbt Core runs are hashes, or texts that a scheduler gave.
+    Ids alone say nothing about order: those of dbt Core runs are hashes, or texts that a scheduler gave.
     """
     return tuple(sorted(runs, key=lambda run: run.recency, reverse=True))
 

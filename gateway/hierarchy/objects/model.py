@@ -11,7 +11,7 @@ from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.hierarchy.vocabulary.status import RunStatus
 
 UNTOLD = "unknown"
-"""Stands for dbt's word of a status where dbt has none, or does not tell it."""
+"""Stands for dbt's word of a status where dbt has none, or does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Model:
 
     `runtime` (seconds), `start_time` and `end_time` belong to the last *successful* run, `last_run` to the last
     attempt; each is None where there was none. Fields from `description` on are filled only when they were asked for.
-    `removed`: its environment no longer holds it, and only its runs tell of it.
+    `removed`: its environment no longer holds it, and only its runs mention it.
     """
 
     id: str
@@ -91,7 +91,7 @@ class Owner:
 
 
 class Owned(Protocol):
-    """What tells who owns a model."""
+    """What shows who owns a model."""
 
     @property
     def group(self) -> str | None: ...
@@ -213,7 +213,7 @@ class ModelRun:
 
     @property
     def recency(self) -> tuple[float, int]:
-        """Greater is newer: by when its invocation ended, then by run. One that tells no time is the oldest."""
+        """Greater is newer: by when its invocation ended, then by run. One that has no time is the oldest."""
         return (float("-inf") if self.ended_at is None else self.ended_at.timestamp(), self.run_id)
 
     @property

@@ -1,4 +1,4 @@
-"""Attempts of resources that failed at some time, and what they tell: flaky ones, and incidents."""
+"""Attempts of resources that failed at some time, and what they show: flaky ones, and incidents."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class ExecutedNode:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSource:
-    """What a freshness check of a source told: when, and the time of its newest row, in seconds since 1970."""
+    """What a freshness check of a source reported: when, and the time of its newest row, in seconds since 1970."""
 
     unique_id: str
     time: float

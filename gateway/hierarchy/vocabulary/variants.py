@@ -1,4 +1,4 @@
-"""What sets a dbt command apart from an ordinary one: told by its arguments, or by the command as it was typed."""
+"""What sets a dbt command apart from an ordinary one: known from its arguments, or by the command as it was typed."""
 
 from __future__ import annotations
 

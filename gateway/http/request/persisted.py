@@ -127,7 +127,7 @@ _NO_DOCUMENTS = OperationManifest({}, frozenset())
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The text a request means. `register` tells to remember it by its hash once it has proved to be a document."""
+    """The text a request means. `register`: whether to remember it by its hash once it has proved to be a document."""
 
     text: str
     is_trusted: bool = False

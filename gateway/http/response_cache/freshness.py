@@ -67,7 +67,7 @@ class CacheControl:
         if method != "GET":
             return [self.cache_control(answer.lasting()), *tags]
         if tags and len(tags[0][1]) > _LONGEST_TAGS:
-            # No cache could be told when it is outdated.
+            # Nothing could purge it from caches.
             return [NO_STORE]
         fresh = [self.cache_control(answer.lasting()), *tags]
         vary = _VARY_PUBLIC if self.is_public else _VARY_PRIVATE

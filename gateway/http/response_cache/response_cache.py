@@ -41,7 +41,7 @@ class Key(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class KeptAnswer:
-    """An answer without its extensions, and what tells them and whether it may still be given.
+    """An answer without its extensions, and what makes them and whether it may still be given.
 
     `seen` is what was known of the request that it was made for, `fixed` are extensions that stay as they are,
     `compressed` holds the body by the name of its coding. The answer to a GET has a `tag`. Where there is no

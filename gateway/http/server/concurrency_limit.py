@@ -68,7 +68,7 @@ class ConcurrencyWindow:
 
 
 class AdaptiveConcurrencyLimit:
-    """ASGI middleware before the router. `in_flight` tells how many operations run.
+    """ASGI middleware before the router. `in_flight` shows how many operations run.
 
     Saying no here costs a fraction of what an answer costs. What is not GraphQL is let through: probes must not fail
     because there is much to do.

@@ -165,7 +165,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._should_upgrade():
             self._open_websocket(rest)
         else:
-            # Whether the client goes on in HTTP, or in what it asked for, cannot be told.
+            # Whether the client goes on in HTTP, or in what it asked for, cannot be known.
             self._intake.clear()
             if self.cycle is not None:
                 self.cycle.keep_alive = False

@@ -20,7 +20,7 @@ async def _always() -> bool:
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What is sent. `heartbeat` is sent after so many seconds of silence, `farewell` when the gateway ends the stream
-    before its source has; `until` is the `time.monotonic()` at which the caller's credential ends, `admitted` tells at
+    before its source has; `until` is the `time.monotonic()` at which the caller's credential ends, `admitted` says at
     each heartbeat whether it was withdrawn. `places` are given back when it is over."""
 
     content_type: str

@@ -1,4 +1,4 @@
-"""When projects, environments and jobs were first and last seen: artifacts do not tell when they were made."""
+"""When projects, environments and jobs were first and last seen: artifacts do not say when they were made."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from gateway.local_platform.admin.lifetimes import Lifetime
 from gateway.local_platform.admin.schedules import cron_of, due_times, schedule_shape
 
 _ACTIVE = 1
-STEPS_PER_RUN = 100  # the id of a step tells its run
+STEPS_PER_RUN = 100  # the id of a step contains that of its run
 MOST_TRUNCATED = 10_000  # characters, the last ones of a log
 
 

@@ -25,7 +25,7 @@ async def weighted_seconds_of_account(
     """The `first` groups with most weighted seconds, of what runs of these projects executed that started in a window.
 
     Each instant of a run is shared among what ran in it, and runs are added up: the groups come to the busy time of all
-    runs, and with the row of idle time to the wall clocks of those runs that tell theirs. What is missing is noted
+    runs, and with the row of idle time to the wall clocks of those runs that have theirs. What is missing is noted
     beside the answer.
     """
     rows = await read_window(context, projects, window, _detail(by))

@@ -127,7 +127,7 @@ async def deadline_of(
 
 async def data_age_of(context: FieldContext, report: DeadlineReport) -> Summary:
     """How old the data of the report's job was at each deadline, in seconds: since the oldest of the newest rows of the
-    sources upstream, as checks told them before the last success began that had ended by then. Of nothing without
+    sources upstream, as checks reported them before the last success began that had ended by then. Of nothing without
     checks or a manifest, and without an archive."""
     job = report.job
     runs = await context.loaders.recent_runs(job.id, MOST_RUNS)
@@ -267,7 +267,7 @@ def _queue(run: RunTimes) -> float | None:
 
 
 def _seconds(runs: Iterable[RunTimes], since: Callable[[RunTimes], float | None]) -> list[float]:
-    """Seconds from a moment of each run to its start, of those that tell both and where they are in order."""
+    """Seconds from a moment of each run to its start, of those that have both and where they are in order."""
     pairs = [(run.started, since(run)) for run in runs]
     return [start - begin for start, begin in pairs if start is not None and begin is not None and begin <= start]
 

@@ -16,7 +16,7 @@ from gateway.queries.jobs.jobs import MOST_RUNS, executed_models
 from gateway.queries.models.models import applied_model
 from gateway.queries.projects import project_of_environment
 
-# Runs of which nothing can be told crowd out others: so many more are looked at.
+# Runs of which nothing can be said crowd out others: so many more are looked at.
 _SPARE = 10
 
 

@@ -28,7 +28,7 @@ from gateway.queries.jobs.jobs import find_run
 from gateway.queries.runs.run_steps import RunSteps, aside, run_steps
 
 LAST_RUNS = 20
-"""How many of a job's newest runs tell what is usual."""
+"""How many of a job's newest runs show what is usual."""
 
 MOST_THREADS = 1000
 MOST_CHANGED = 1000
@@ -83,7 +83,7 @@ async def what_if(context: FieldContext, run: Run, change: RunChange) -> WhatIf 
 async def what_if_of_job(context: FieldContext, job: Job, change: RunChange, last_runs: int) -> WhatIf | None:
     """The same of a job's newest `last_runs` successful runs: medians over them, with the run of the median wall clock.
 
-    Resources that one of the runs did not execute change nothing there. Nothing can be told where the simulation
+    Resources that one of the runs did not execute change nothing there. Nothing can be said where the simulation
     reproduces half of the runs or fewer. Raises BadUserInput for resources that none of the runs executed.
     """
     successes = await _successes(context, job.id)
@@ -112,7 +112,7 @@ def _within(change: RunChange, executed: Collection[str]) -> RunChange:
 
 def median_of(answers: Sequence[WhatIf]) -> WhatIf:
     """Medians of one answer or more, over runs of one job: of the seconds now and of the calibration over all, of what
-    is saved and of the lower bound over those that can be told. then = now - saved."""
+    is saved and of the lower bound over those that can be known. then = now - saved."""
     by_clock = sorted(answers, key=lambda answer: answer.now_seconds)
     middle = by_clock[(len(by_clock) - 1) // 2]
     savings = [

@@ -16,7 +16,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 
 OF_CONTENTS = frozenset({TimeDimension.TAG, TimeDimension.FOLDER, TimeDimension.GROUP, TimeDimension.OWNER})
-"""What only the contents of a manifest's nodes tell."""
+"""What only the contents of a manifest's nodes report."""
 
 
 @dataclass(frozen=True)

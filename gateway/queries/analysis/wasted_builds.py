@@ -42,7 +42,7 @@ async def wasted_builds_of(
 ) -> WastedBuilds:
     """The builds of models of these projects that started in a window and changed nothing, and what was reused.
 
-    Told of the `first` models with most weighted seconds; the figures a day are of all.
+    Reported of the `first` models with most weighted seconds; the figures a day are of all.
     """
     # Without checksums who depends on whom is no use.
     rows = await read_window(

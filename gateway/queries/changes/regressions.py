@@ -96,7 +96,7 @@ async def changes_of_account(context: FieldContext, projects: Sequence[Project],
     for project_changes in read:
         await checkpoint(len(project_changes.changes))
         changes += (change for change in project_changes.changes if _is_asked(change, asked, chosen))
-    # Whole hours, so that one question tells the same twice.
+    # Whole hours, so that one question has the same answer twice.
     days = max(0, round((datetime.now(UTC) - asked.since).total_seconds() / 3_600)) / 24
     share = CONFIRMED_A_RUN if asked.certainty is Certainty.CONFIRMED else SUSPECTED_A_RUN
     expected = share * days * sum(project_changes.alarming_runs_per_day for project_changes in read) / 2

@@ -1,4 +1,4 @@
-"""From the points of a series to what it tells: places among those that count become runs, stretches and changes."""
+"""From the points of a series to what it shows: places among those that count become runs, stretches and changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gateway.hierarchy.measures.statistics import summarise
 def analysed(
     owner: SeriesOwner, points: Sequence[RuntimePoint], basis: Basis, known: Sequence[ChangePoint] = ()
 ) -> RuntimeSeries:
-    """What these points, oldest first, tell. Points count that are not left out and have a runtime and a time.
+    """What these points, oldest first, show. Points count that are not left out and have a runtime and a time.
 
     A change near one of the `known` ones of the series is that one, and keeps its id.
     """

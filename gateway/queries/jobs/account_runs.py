@@ -67,7 +67,7 @@ async def _ensure_sensible(context: FieldContext, projects: Sequence[Project], w
         return
     if where.triggers is not None and context.loaders.infers_jobs:
         raise BadUserInput(
-            "Without the Admin API nobody tells why runs were started. Leave triggers out.", argument="triggers"
+            "Without the Admin API it is not known why runs were started. Leave triggers out.", argument="triggers"
         )
     known = await context.loaders.jobs() if where.job_ids else {}
     for job_id in where.job_ids or ():

@@ -1,4 +1,4 @@
-"""Looking for one job, by dbt's id or by its name; what is not found is told with names beside ids."""
+"""Looking for one job, by dbt's id or by its name; what is not found is reported with names beside ids."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def number_of(text: str, kind: str, argument: str = "id") -> int:
 
 
 async def find_run(context: FieldContext, run_id: int) -> Run:
-    """The run with this id. Raises NotFound that tells where run ids are to be had."""
+    """The run with this id. Raises NotFound that shows where run ids are to be had."""
     try:
         return await context.loaders.run(run_id)
     except NotFound:
@@ -137,7 +137,7 @@ async def models_of_job(
 ) -> list[Model]:
     """The models a job builds, as their environment knows them now, ordered by id. Removed ones are left out.
 
-    The filters look at them as every filter on a job does: as they were in the run that tells what it builds. Of an
+    The filters look at them as every filter on a job does: as they were in the run that shows what it builds. Of an
     environment that is neither production nor staging no models are known; the answer carries a note then.
     """
     project = await project_of_environment(context, job.environment_id)

@@ -40,7 +40,7 @@ async def slowest_models_of_run(
 async def slowest_models_of_job(
     context: FieldContext, job: Job, first: int, model_filter: ModelFilter | None = None
 ) -> Ranking[ModelRun]:
-    """The same for the run that tells what a job builds: its newest that completed and executed a model."""
+    """The same for the run that shows what a job builds: its newest that completed and executed a model."""
     run = (await context.loaders.built_models(job)).run
     return _slowest(await models_in_run(context, run, models=model_filter) if run else [], first)
 

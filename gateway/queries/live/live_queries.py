@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T", Model, Job)
 
-# A run is told once, although a webhook and the watch may both notice it.
+# A run is reported once, although a webhook and the watch may both notice it.
 _REMEMBERED_RUNS = 1_000
 
 # How often a run that dbt does not return is asked for: for an hour, with the usual interval.
@@ -59,7 +59,7 @@ async def finished_runs(
             try:
                 run = await _finished_run(live, change.run_id, project_ids)
             except UpstreamError as failure:
-                log.info("run %d has finished but cannot be told yet: %s", change.run_id, failure.code)
+                log.info("run %d has finished but cannot be announced yet: %s", change.run_id, failure.code)
                 tries[change.run_id] += 1
                 if tries[change.run_id] < _TRIES:
                     listener.tell_in(live.poller.interval, change)
@@ -79,7 +79,7 @@ async def _finished_run(live: Live, run_id: int, project_ids: Collection[str] | 
     except GatewayError as unreadable:
         if isinstance(unreadable, UpstreamError) and unreadable.transient:
             raise
-        log.info("run %d has finished but cannot be told: %s", run_id, unreadable.code)
+        log.info("run %d has finished but cannot be announced: %s", run_id, unreadable.code)
         return None
     if not run.status.is_final:
         return None
@@ -92,8 +92,8 @@ async def changed_rankings(
 ) -> AsyncGenerator[tuple[Ranked[T], ...], None]:
     """A ranking whenever its places or figures differ from those before; many changes at once are one.
 
-    A ranking from which a project is missing is not told: it would differ for that reason only. It is read again after
-    an interval, whether or not something has changed since.
+    A ranking from which a project is missing is not reported: it would differ for that reason only. It is read again
+    after an interval, whether or not something has changed since.
     """
     with live.poller.listening() as listener:
         before = now = await _ranking(live, rank)

@@ -85,7 +85,7 @@ async def listed_models(
     context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None, order: ModelOrderField
 ) -> ListedSelection | None:
     """The models of these projects that meet a filter, as far as lists look at them. None where all models have to be
-    read for it, and where a project cannot be read, which is told then. Raises as select_models."""
+    read for it, and where a project cannot be read, which is reported then. Raises as select_models."""
 
     async def select() -> ListedSelection | None:
         if order is ModelOrderField.RUNTIME and (model_filter is None or model_filter.is_empty):

@@ -310,7 +310,7 @@ async def counted_runs(
 async def commands_of(
     context: FieldContext, histories: Sequence[tuple[ModelRun, ...] | GatewayError], count: int
 ) -> Commands:
-    """What is told of the commands behind what was executed in these histories of at most `count` runs."""
+    """What is known of the commands behind what was executed in these histories of at most `count` runs."""
     witnesses: dict[tuple[int, str | None], ModelRun] = {}
     async for piece in pieces(histories, steps=2 + count):
         executed = (run for runs in piece if isinstance(runs, tuple) for run in runs if run.status.executed)

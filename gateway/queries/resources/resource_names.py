@@ -14,7 +14,7 @@ from gateway.queries.models.models import find_model
 from gateway.queries.projects import find_project
 from gateway.queries.resources.resources import Resource, shown
 
-# What has unique ids that tell a resource without a project.
+# What has unique ids that identify a resource without a project.
 _NOT_BY_UNIQUE_ID = frozenset({ResourceType.UNKNOWN, ResourceType.OPERATION, ResourceType.MODEL})
 
 

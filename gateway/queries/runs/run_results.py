@@ -39,7 +39,7 @@ async def node_results(
     """
     if result_filter is not None and result_filter.step is not None and not context.loaders.results.are_complete:
         raise BadUserInput(
-            "dbt's API does not tell which step a result is of. Leave `step` out, or give the gateway an archive.",
+            "dbt's API does not say which step a result is of. Leave `step` out, or give the gateway an archive.",
             argument="step",
         )
     types = result_filter.wanted_types if result_filter else RESULT_TYPES

@@ -56,7 +56,7 @@ class RunSteps:
 
     @property
     def threads(self) -> int | None:
-        """The most threads of a step; None where none is told."""
+        """The most threads of a step; None where none is reported."""
         return max((step.threads for step in self.steps if step.threads), default=None)
 
     def margins(self, of_step: bool) -> tuple[float, float] | tuple[None, None]:
@@ -78,7 +78,7 @@ async def run_steps(
 ) -> RunSteps | None:
     """The steps of a run, or one of them; None where no executed node has times. `whole`: with tags, groups and files.
 
-    Raises BadUserInput for a step that is none, or cannot be told, and what went wrong where nothing can be read.
+    Raises BadUserInput for a step that is none, or cannot be known, and what went wrong where nothing can be read.
     """
     results, graph = await gather_pair(_results(context, run, step), context.loaders.results.graph(run, whole=whole))
     executed = [result for result in results if result.status.executed]
@@ -140,7 +140,7 @@ def _steps_of(
 
 
 def _by_command(timed: Sequence[NodeResult]) -> list[list[NodeResult]]:
-    """The results of each command. Those that do not tell theirs are of the one that ended next after them."""
+    """The results of each command. Those that do not report theirs are of the one that ended next after them."""
     results: dict[object, list[NodeResult]] = {}
     ends: dict[datetime, object] = {}
     for result in timed:

@@ -1,4 +1,4 @@
-"""What the runs of an account tell together."""
+"""What the runs of an account show together."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ Parent = strawberry.Parent[project_facts.Account]
 
 @strawberry.type
 class AccountHistory:
-    """The fields of Account that tell what happened. Never a type of its own."""
+    """The fields of Account that show what happened. Never a type of its own."""
 
     @strawberry.field(
         description="Models and jobs that got slower for good, those that cost most seconds a day first. An archive "

@@ -55,8 +55,8 @@ class DeadlineReport:
 
     @strawberry.field(
         description="How old the job's data was at the deadlines of those days, in seconds, summarised: since the "
-        "oldest of the newest rows of its sources, as freshness checks told them before the last success began that "
-        "had ended by then. Null without such checks, without a manifest, and without an archive.",
+        "oldest of the newest rows of its sources, as freshness checks reported them before the last success began "
+        "that had ended by then. Null without such checks, without a manifest, and without an archive.",
         graphql_type=RuntimeSummary | None,
         directives=dear(5),
     )

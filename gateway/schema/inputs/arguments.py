@@ -49,7 +49,7 @@ ModelsFilter = Annotated[ModelFilter | None, strawberry.argument(description="On
 JobsFilter = Annotated[JobFilter | None, strawberry.argument(description="Only jobs that match.")]
 ModelsOfJobFilter = Annotated[
     ModelFilter | None,
-    strawberry.argument(description="Only models that match, as they were in the run that tells what the job builds."),
+    strawberry.argument(description="Only models that match, as they were in the run that shows what the job builds."),
 ]
 OfSuchJobs = Annotated[
     JobFilter | None,

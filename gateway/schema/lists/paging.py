@@ -56,7 +56,7 @@ class PageArguments(Struct, frozen=True):
 
     @property
     def from_the_start(self) -> int | None:
-        """How many items from the start of the list hold the page; None when that cannot be told before reading it."""
+        """How many items from the start of the list hold the page; None when that cannot be known before reading it."""
         return self.first if self.after is None and self.before is None else None
 
     @property

@@ -178,7 +178,7 @@ class Run:
     )
     async def trigger(self, parent: Parent, info: Info) -> job_facts.RunTrigger | None:
         if parent.trigger is not None:
-            return parent.trigger  # lists with it tell no more than the run alone does
+            return parent.trigger  # lists with it say no more than the run alone does
         return (await info.context.loaders.run_details(parent.id)).trigger
 
     @strawberry.field(

@@ -1,4 +1,4 @@
-"""What a run's own page tells: why it was started, and its steps."""
+"""What a run's own page shows: why it was started, and its steps."""
 
 from __future__ import annotations
 

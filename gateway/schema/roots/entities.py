@@ -28,7 +28,7 @@ from gateway.telemetry.usage import current_usage
 Entity = Account | Project | Model | Job | Run
 Find = Callable[[FieldContext, str], Awaitable[Entity]]
 
-# No router sends such, and who sends thousands of them would be told so thousands of times.
+# No router sends such, and who sends thousands of them would read so thousands of times.
 _MOST_STRANGE = 100
 
 _STEPS_TO_READ_A_REFERENCE = 3

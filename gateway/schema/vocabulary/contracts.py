@@ -7,7 +7,7 @@ from typing import Final
 from strawberry.federation.schema_directives import Tag
 
 CODE: Final = Tag(name="code")
-"""Code of models, which may tell what its tables do not."""
+"""Code of models, which may show what its tables do not."""
 
 PEOPLE: Final = Tag(name="people")
 """Names and addresses of people."""

@@ -47,7 +47,7 @@ _MOST_QUERIES = 1_000
 _MOST_SHARED_PAGES = 10
 
 
-# A run's trigger tells which commands it ran in the place of its job's.
+# A run's trigger shows which commands it ran in the place of its job's.
 _WITH_TRIGGER = {"include_related": '["trigger"]'}
 
 
@@ -285,7 +285,7 @@ class AdminService:
         return Topology(names, chosen.environments, chosen.reasons, notes)
 
     async def _deploying_jobs(self) -> Mapping[int, Job]:
-        """The jobs, to tell what is deployed to; none where they cannot be read."""
+        """The jobs, to know what is deployed to; none where they cannot be read."""
         try:
             return await self.jobs()
         except GatewayError:

@@ -4,7 +4,7 @@ Projects and environments are those of the configuration. A job exists when it a
 stands in the last twenty runs of one of up to a hundred models of its environment; it has no name. Its runs are those
 in the histories of the models that bear its trace. A run began with the first of its invocations that ran a model and
 ended with the last; it failed when a model failed in it, and otherwise counts as a success: a cancelled run cannot be
-told, nor what a run did beside building models. A job that ran in several environments stands in that of its newest
+reported, nor what a run did beside building models. A job that ran in several environments stands in that of its newest
 run.
 """
 
@@ -273,7 +273,7 @@ def _job(trace: JobTrace, runs: tuple[Run, ...] | GatewayError) -> Job:
 
 
 def _run(key: RunKey, run_models: RunModels[ModelRun]) -> Run | None:
-    """A run as its models tell it, from its first command that ran one to its last; None without any."""
+    """A run as its models report it, from its first command that ran one to its last; None without any."""
     if not run_models.models:
         return None
     failed = any(model.status is RunStatus.FAILURE for model in run_models.models)

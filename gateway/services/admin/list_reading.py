@@ -134,7 +134,7 @@ class ListReading(Generic[R]):
         says = f"has {total:,} entries" if total is not None else "has more than one page"
         return UpstreamInvalidResponse(
             f"dbt's Admin API says that {self.name} {says} and gives {len(self.rows):,}. What "
-            "is missing nobody can tell. Try again; if it stays so, ask dbt's support."
+            "is missing is not known. Try again; if it stays so, ask dbt's support."
         )
 
     def _check_calls(self) -> None:

@@ -145,7 +145,7 @@ class PermittedAdmin:
         self._inferred.invalidate_run(environment_id, job_id, run_id)
 
     def _noted(self, topology: Topology) -> Topology:
-        """Jobs that are inferred stand in the environments that were told last."""
+        """Jobs that are inferred stand in the environments that were reported last."""
         by_project: dict[int, list[Environment]] = {}
         for environment in topology.environments:
             by_project.setdefault(environment.dbt_cloud_project_id, []).append(environment)

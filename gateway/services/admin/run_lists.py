@@ -1,4 +1,4 @@
-"""Lists of runs: of an archive where one tells of all runs, else of the Admin API. Nothing is cached here."""
+"""Lists of runs: of an archive where one has all runs, else of the Admin API. Nothing is cached here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gateway.telemetry.upstream_note import UpstreamNote
 # Pages of the account's newest runs that are tried before jobs are asked one by one.
 _MOST_SHARED_PAGES = 10
 
-# A run's trigger tells which commands it ran in the place of its job's.
+# A run's trigger shows which commands it ran in the place of its job's.
 _WITH_TRIGGER = {"include_related": '["trigger"]'}
 
 

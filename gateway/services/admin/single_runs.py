@@ -1,4 +1,4 @@
-"""Runs by their ids: many in lists, one alone; and what only a run asked for alone tells, its trigger and steps."""
+"""Runs by their ids: many in lists, one alone; and what only a run asked for alone reports, its trigger and steps."""
 
 from __future__ import annotations
 

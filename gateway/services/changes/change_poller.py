@@ -95,7 +95,7 @@ class ChangePoller:
     async def _look(self) -> None:
         topology = await self._admin.topology()
         with self.invalidation():
-            # Whoever reads a header tells of a new revision.
+            # Whoever reads a header announces a new revision.
             await self._environments.headers([environment.id for environment in topology.environments])
             runs = await self._read_runs()
         self._tell_finished(runs)

@@ -177,7 +177,7 @@ class PageReading(Generic[A, N]):
         if total is not None and total > len(self.nodes):
             self.failure = UpstreamInvalidResponse(
                 f"dbt says that environment {self.environment_id} has {total:,} {self.paged.name} and gives "
-                f"{len(self.nodes):,}. What is missing nobody can tell. Try again; if it stays so, ask dbt's support."
+                f"{len(self.nodes):,}. What is missing is not known. Try again; if it stays so, ask dbt's support."
             )
 
 

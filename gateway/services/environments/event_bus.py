@@ -41,7 +41,7 @@ class Listener:
         self._queue.put_nowait(change)
 
     def tell_in(self, seconds: float, change: Change) -> None:
-        """Tells a change so many seconds from now."""
+        """Reports a change so many seconds from now."""
         asyncio.get_running_loop().call_later(seconds, self.tell, change)
 
     async def next(self, within: float | None = None) -> Change | None:

@@ -38,7 +38,7 @@ async def lengthened(kept: HistoryStore, histories: Histories, count: int) -> di
 
 
 def _older(runs: tuple[ModelRun, ...], payloads: Collection[bytes]) -> list[ModelRun]:
-    """Those of the kept runs that came before the oldest one dbt reports, newest first; all when it tells none."""
+    """Those of the kept runs that came before the oldest one dbt reports, newest first; all when it reports none."""
     oldest = min((run.recency for run in runs), default=None)
     known = [run for payload in payloads if (run := _CODEC.from_bytes(payload)) is not None]
     older = [run for run in known if oldest is None or run.recency < oldest]

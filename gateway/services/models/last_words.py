@@ -1,7 +1,7 @@
 """dbt's own word for a model's last attempt, where the state of the environment has none.
 
 `lastRunStatus` is an enum that knows success, warn, error and skipped. For other outcomes, `reused` among them, it is
-null beside a `lastRunId`. The run itself tells the word: one lookup for each such run, twenty in a document.
+null beside a `lastRunId`. The run itself reports the word: one lookup for each such run, twenty in a document.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Revised = Mapping[int, tuple[list[M], datetime | None] | GatewayError]
 
 
 async def with_last_words(query: BaseQuery, read: Read[M]) -> Read[M]:
-    """The same models, by environment, those without a word for their last attempt with the one their run tells.
+    """The same models, by environment, those without a word for their last attempt with the one their run reports.
 
-    A run that cannot be read, or tells nothing of the model, leaves the word unknown.
+    A run that cannot be read, or says nothing of the model, leaves the word unknown.
     """
     wordless = [row for rows in read.values() if not isinstance(rows, GatewayError) for row in rows if _run_of(row)]
     if not wordless:

@@ -1,4 +1,4 @@
-"""The models of environments as lists order and filter them: told by an archive without reading whole models."""
+"""The models of environments as lists order and filter them: known from an archive without reading whole models."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def read_pages(
 ) -> dict[int, list[R] | GatewayError]:
     """All models of each environment that meet its filter in `pushed`, or the error that stopped its reading.
 
-    An environment without state has none. Pages are read side by side as far as `marks` tell where they begin, which
+    An environment without state has none. Pages are read side by side as far as `marks` show where they begin, which
     are set anew. The operation's fragment is named `Page`, is on the connection, and selects
     `pageInfo { hasNextPage endCursor }`.
     """
@@ -81,7 +81,7 @@ async def read_pages(
 async def read_revised_pages(
     query: BaseQuery, environment_ids: Sequence[int], operation: BatchOperation[PagedEnvironment[R]], marks: Marks
 ) -> dict[int, tuple[list[R], datetime | None] | GatewayError]:
-    """The same, without a filter, and with the revision under which each environment's first page was told."""
+    """The same, without a filter, and with the revision under which each environment's first page was reported."""
     readings = _readings(operation, environment_ids, pushed=_NO_FILTERS, marks=marks, beside_first="lastUpdatedAt ")
     await read_to_end(query, operation, readings)
     _set(marks, readings)

@@ -71,7 +71,7 @@ class ModelRuntimes:
     async def read(
         self, projects: Mapping[int, Project], headers: Mapping[int, EnvironmentValidity]
     ) -> dict[int, EnvironmentRuntimes | GatewayError]:
-        """The runtimes of each environment's project, told by an archive, or by dbt, every page read. `headers` are
+        """The runtimes of each environment's project, known from an archive, or by dbt, every page read. `headers` are
         those of the environments."""
 
         async def fetch(environment_ids: list[int]) -> Mapping[int, _RuntimesFact | GatewayError]:

@@ -47,7 +47,7 @@ async def read_states(
 async def read_revised_states(
     query: BaseQuery, environment_ids: Sequence[int], fields: frozenset[str], marks: Marks
 ) -> Mapping[int, tuple[Sequence[ModelRow], datetime | None] | GatewayError]:
-    """The same of all models, with the revision under which each environment's first page was told."""
+    """The same of all models, with the revision under which each environment's first page was reported."""
     if fields <= {STATE}:
         states = await read_revised_pages(query, environment_ids, states_operation(), marks)
         return await with_revised_last_words(query, states)

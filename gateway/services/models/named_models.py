@@ -1,7 +1,7 @@
 """Models that are asked for by name: of each environment only those are read that have one of the names.
 
 dbt filters by unique ids, `model.package.name`, and an environment's header lists its packages. So a name is as many
-unique ids as there are packages, and what they find tells too whether the name alone is enough for the model's id.
+unique ids as there are packages, and what they find shows too whether the name alone is enough for the model's id.
 """
 
 from __future__ import annotations

@@ -206,7 +206,7 @@ class DiscoveryHistory:
         """None: as for means."""
 
     async def change_facts(self, keys: Sequence[ChangeKey]) -> None:
-        """None: histories tell nothing of code."""
+        """None: histories say nothing of code."""
 
 
 M = TypeVar("M", ModelRun, BuiltModel)
@@ -232,7 +232,7 @@ def _arguments(answer: JobArguments | None) -> str | None:
 
 
 def command_facts_of(arguments: str | None) -> CommandFacts | None:
-    """What the arguments of a command tell, as dbt wrote them; None where they are no object of JSON."""
+    """What the arguments of a command report, as dbt wrote them; None where they are no object of JSON."""
     try:
         args = msgspec.json.decode(arguments) if arguments else None
     except msgspec.MsgspecError:

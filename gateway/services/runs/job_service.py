@@ -181,7 +181,7 @@ class JobService:
 
     @property
     def tells_everything(self) -> bool:
-        """Whether hooks, unit tests, functions and exports, steps and numbers of rows are told too."""
+        """Whether hooks, unit tests, functions and exports, steps and numbers of rows are reported too."""
         return self._history.tells_everything
 
     def invalidate(self, key: RunKey) -> None:

@@ -149,7 +149,7 @@ class RunFigures:
         }
 
     async def executions(self, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions | GatewayError]:
-        """See RunHistory; of environments that an archive does not hold nothing is told, here and below."""
+        """See RunHistory; of environments that an archive does not hold nothing is reported, here and below."""
         return await self._of_windows(self._executions, keys, self._history.executions)
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> dict[RunTimesKey, TimedRuns | GatewayError]:
@@ -201,13 +201,13 @@ class RunFigures:
         )
 
     def _without_failures(self, answers: dict[F, V | GatewayError]) -> dict[F, V | GatewayError]:
-        """What an archive beside dbt cannot tell is not told: dbt is asked for it, and the history has noted why."""
+        """What an archive beside dbt cannot say is not reported: dbt is asked for it, and the history has noted why."""
         if self.count_models:
             return answers
         return {key: answer for key, answer in answers.items() if not isinstance(answer, GatewayError)}
 
     async def failed_nodes(self, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...] | GatewayError]:
-        """See RunHistory; of environments that an archive does not hold nothing is told, here and below."""
+        """See RunHistory; of environments that an archive does not hold nothing is reported, here and below."""
         return await self._of_held(environment_ids, self._failed)
 
     async def _read_failed(self, environment_ids: list[int]) -> Mapping[int, tuple[NodeAttempts, ...] | GatewayError]:

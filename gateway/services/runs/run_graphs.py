@@ -14,7 +14,7 @@ from gateway.services.runs.run_rows import JobList, Rows, RunKey, read_runs
 
 
 class GraphRow(Wired, frozen=True):
-    """A node and its parents, which snapshots tell by type. The rest as far as it is selected."""
+    """A node and its parents, which snapshots list by type. The rest as far as it is selected."""
 
     unique_id: str
     depends_on: list[str] | None = None

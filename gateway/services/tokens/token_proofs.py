@@ -45,7 +45,7 @@ class TokenProofs:
         self._ensure_not_refused(key)
         with measuring(Usage(caller=_NAME)), deadline_in(self._seconds):
             async with self._turns:
-                # Others with the same token may have been told meanwhile.
+                # Others with the same token may have been identified meanwhile.
                 self._ensure_not_refused(key)
                 response = await self._upstream.transport.send(self._request(token))
         if response.status == 401:

@@ -127,7 +127,7 @@ class SchemaFit:
         """What answers lack for it."""
         if not self._missing:
             return []
-        message = f"dbt's schema has no {self.missing}: what they would tell is null, or not known."
+        message = f"dbt's schema has no {self.missing}: what they would show is null, or not known."
         return [UpstreamNote(FIELDS_UNKNOWN, message)]
 
     @property

@@ -79,7 +79,7 @@ _PLAIN = (
 
 def _is_exact(shape: msgspec.inspect.Type) -> bool:
     """Whether every string in a value of this shape that is encoded again was in the text it was decoded from: no
-    field may be told that was not there, so what has a default is left out when it has it."""
+    field may be reported that was not there, so what has a default is left out when it has it."""
     if isinstance(shape, msgspec.inspect.StructType):
         leaves_out = (get_origin(shape.cls) or shape.cls).__struct_config__.omit_defaults
         return all((leaves_out or field.required) and _is_exact(field.type) for field in shape.fields)

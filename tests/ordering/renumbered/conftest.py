@@ -1,4 +1,4 @@
-"""The demo under run ids that tell nothing of time, as those of dbt Core runs and of schedulers with names for them."""
+"""The demo under run ids that say nothing of time, as those of dbt Core runs and of schedulers with names for them."""
 
 from __future__ import annotations
 

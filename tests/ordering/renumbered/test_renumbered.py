@@ -1,4 +1,4 @@
-"""The suites in which an order may show, over the demo under run ids that tell nothing of time."""
+"""The suites in which an order may show, over the demo under run ids that say nothing of time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.oracle.account import Oracle
 from tests.schema.test_around_a_model import test_the_last_run_is_the_newest_of_the_history  # noqa: F401
 from tests.schema.test_figures import *  # noqa: F403
 from tests.schema.test_jobs_and_runs import (  # noqa: F401
-    test_a_filter_on_a_jobs_models_looks_at_the_run_that_tells_what_it_builds,
+    test_a_filter_on_a_jobs_models_looks_at_the_run_that_shows_what_it_builds,
     test_a_filter_on_jobs_keeps_those_that_build_a_match,
     test_every_job_shows_its_definition_and_its_newest_run,
     test_the_runs_of_every_job_are_complete_and_newest_first,

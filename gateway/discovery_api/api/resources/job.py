@@ -349,7 +349,7 @@ class Job:
         Formula: a(model) = fsum(the model's execution times in the job's newest `last_n_runs` runs that ended by
         themselves, where it succeeded) / their number; the answer is fsum(a) / n over the n ≤ `slowest_n` models with
         the greatest a. Taken are the models the job builds that meet both filters, as they
-        were in the run that tells what it builds. None when none of
+        were in the run that shows what it builds. None when none of
         them has a runtime. The result says what was left out.
         """
         if slowest_n is not None:

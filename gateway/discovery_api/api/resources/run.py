@@ -152,7 +152,7 @@ class Run(RunAnalysis):
 
     @property
     def inferred(self) -> bool:
-        """Whether its status and times are told by its models alone, because the Admin API is not at hand."""
+        """Whether its status and times are known from its models alone, because the Admin API is not at hand."""
         return self._facts.inferred
 
     @property

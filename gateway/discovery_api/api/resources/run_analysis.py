@@ -1,4 +1,4 @@
-"""What the results of one run tell together: methods of Run."""
+"""What the results of one run show together: methods of Run."""
 
 from __future__ import annotations
 

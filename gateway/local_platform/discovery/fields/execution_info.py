@@ -1,4 +1,4 @@
-"""Readers of execution info: `last*` tells the last attempt, everything else is pinned to the last success."""
+"""Readers of execution info: `last*` reports the last attempt, everything else is pinned to the last success."""
 
 from __future__ import annotations
 

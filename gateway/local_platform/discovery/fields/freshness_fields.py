@@ -1,4 +1,4 @@
-"""Readers of source freshness. Only `dbt source freshness` tells it; a source that was never checked has nulls."""
+"""Readers of source freshness. Only `dbt source freshness` reports it; a source that was never checked has nulls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Readers of what a manifest node tells, the same wherever the node is shown. Their source has `.node` and `.kind`."""
+"""Readers of what a manifest node reports, the same wherever the node is shown. Their source has `.node` and
+`.kind`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _LAYER = "dbt Cloud sorts models into layers by rules of its own, which are not published"
-_MESH = "models of other projects come from dbt Cloud's mesh; a manifest does not tell their state"
+_MESH = "models of other projects come from dbt Cloud's mesh; a manifest does not say their state"
 _THIS = "dbt makes this id while it runs a unit test and writes it into no artifact"
 
 UNKNOWN: Mapping[str, str] = {

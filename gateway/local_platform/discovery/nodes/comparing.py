@@ -1,6 +1,6 @@
 """What the selectors `result:` and `state:` compare with: the newest run's results, and the manifest before the newest.
 
-`state:` compares what a manifest tells of a node alone: a change of a macro it calls, or of a seed's rows, is not seen.
+`state:` compares what a manifest says of a node alone: a change of a macro it calls, or of a seed's rows, is not seen.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ _STATE_COLUMNS = (
 
 
 def result_rows(connection: Connection, keys: Iterable[int | None]) -> dict[int, AnyRow]:
-    """What an environment's state tells of results, by key."""
+    """What an environment's state says of results, by key."""
     known = {key for key in keys if key is not None}
     if not known:
         return {}

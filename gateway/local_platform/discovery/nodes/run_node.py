@@ -37,7 +37,7 @@ class RunNode:
 
     @property
     def node(self) -> Node:
-        """The manifest's content in this run; only the id and name where no manifest tells more."""
+        """The manifest's content in this run; only the id and name where no manifest reports more."""
         details = self.batch.content(self.node_id) if self.node_id else None
         return details or Node(unique_id=self.unique_id, name=name_of(self.unique_id))
 
