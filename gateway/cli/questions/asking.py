@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shutil
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from gateway.cli.questions.answer import Limit, Measure, TerminalAnswer
-from gateway.cli.questions.formats import as_csv, as_json, as_markdown, as_text
+from gateway.cli.questions.answer import TerminalAnswer
+from gateway.cli.questions.writing import written
 from gateway.cli.terminal import complain
 from gateway.discovery_api.api import Job, Run, dbtAccount
 from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client
@@ -32,8 +30,6 @@ from gateway.settings import Settings, load_settings
 
 Environment = Literal["production", "staging"]
 Question = Callable[[dbtAccount, argparse.Namespace], TerminalAnswer]
-
-OVER_THE_LIMIT = 3
 
 _ADVICE = {
     RunNotFoundError: "No run has this id. `gateway run latest` shows the newest one, `gateway model NAME` those of a "
@@ -62,14 +58,10 @@ def answered(
         complain(f"error: {_ADVICE.get(type(failure), failure.message)}")
         return 2
     answer = replace(answer, notes=(*answer.notes, *(str(noted_error.message) for noted_error in noted)))
-    _ensure_measured(options, answer)
-    _write(options, answer)
-    if options.format != "json" and not (options.format == "markdown" and answer.title):
-        for note in answer.notes:
-            complain(f"note: {note}")
+    code = written(options, answer)
     if publish is not None:
         publish(answer)
-    return _verdict(getattr(options, "fail_over", None), answer.measure)
+    return code
 
 
 def job_named(account: dbtAccount, options: argparse.Namespace) -> Job:
@@ -139,40 +131,3 @@ def settings_of_folder(folder: Path) -> Settings:
     """The settings for a folder of artifacts, whatever source they name otherwise: rates of costs are theirs."""
     elsewhere = {"discovery_url": None, "admin_url": None, "store_url": None, "archive_url": None}
     return load_settings().model_copy(update={**elsewhere, "artifacts": folder})
-
-
-def _ensure_measured(options: argparse.Namespace, answer: TerminalAnswer) -> None:
-    """A limit that cannot be looked at must not pass as one that holds."""
-    limit: Limit | None = getattr(options, "fail_over", None)
-    if limit is None:
-        return
-    measure = answer.measure
-    if measure is None:
-        raise NotFound("--fail-over has nothing to compare with: nothing was found. Check the filters.")
-    if (measure.percent if limit.is_percent else measure.seconds) is None:
-        unit = "nothing to take percent of" if limit.is_percent else "no runtime"
-        raise NotFound(f"--fail-over has nothing to compare with: {measure.what} has {unit}.")
-
-
-def _write(options: argparse.Namespace, answer: TerminalAnswer) -> None:
-    if sys.stdout is None:  # closed by the caller: `gateway … >&-`
-        return
-    text = {"json": as_json, "csv": as_csv, "markdown": as_markdown}.get(options.format, _for_people)(answer)
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
-
-
-def _for_people(answer: TerminalAnswer) -> str:
-    blocks = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return as_text(answer, shutil.get_terminal_size().columns if sys.stdout.isatty() else None, blocks=blocks)
-
-
-def _verdict(limit: Limit | None, measure: Measure | None) -> int:
-    if limit is None or measure is None:
-        return 0
-    figure = (measure.percent if limit.is_percent else measure.seconds) or 0.0
-    if figure <= limit.value:
-        return 0
-    complain(f"over the limit: {measure.what}: {figure:,.2f} {'%' if limit.is_percent else 's'}, more than {limit}.")
-    return OVER_THE_LIMIT

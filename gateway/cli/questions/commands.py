@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 Question = Callable[[argparse.Namespace], int]
 
 
+QUESTIONS = (
+    *("slowest", "longest", "regressions", "failures", "run", "model", "search", "diff", "what-if", "waste", "report"),
+)
+
+
 def question_of(name: str) -> Question:
-    """The question of a name that the parser knows. Raises KeyError for any other."""
+    """The question of a name that the parser knows: asked of the gateway at `--url` where that is given. Raises
+    KeyError for any other name."""
+    return partial(_ask, name)
+
+
+def _ask(name: str, options: argparse.Namespace) -> int:
+    if getattr(options, "url", None) is not None:
+        # Without the library: a gateway answers, so that nothing else is to be imported.
+        from gateway.cli.questions.over_http.asking import ask_gateway
+
+        return ask_gateway(name, options)
     question = _of_models(name) or _of_runs(name)
     if question is None:
         raise KeyError(name)
-    return question
+    return question(options)
 
 
 def _of_models(name: str) -> Question | None:

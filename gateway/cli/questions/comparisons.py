@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import Cell, LabelledValue, Measure, Table, TableColumn, TerminalAnswer
+from gateway.cli.questions import columns
+from gateway.cli.questions.answer import Cell, LabelledValue, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
+from gateway.cli.questions.changes import ensure_changed
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.api.arguments import WhatIfChange
 from gateway.discovery_api.models.resources import NodeResult
 from gateway.discovery_api.models.run_analysis import NodeDifference, WhatIf
-from gateway.errors import BadUserInput, NotFound
-
-_DIFFERENCES = (
-    TableColumn("contribution_seconds", "change", "s"),
-    TableColumn("resource", "resource"),
-    TableColumn("before_seconds", "before", "s"),
-    TableColumn("after_seconds", "after", "s"),
-    TableColumn("before_status", "was"),
-    TableColumn("after_status", "is"),
-    TableColumn("code_changed", "code changed"),
-)
-_WHAT_IF = (
-    TableColumn("run", "run"),
-    TableColumn("verdict", "verdict"),
-    TableColumn("now_seconds", "now", "s"),
-    TableColumn("then_seconds", "then", "s"),
-    TableColumn("saved_seconds", "saved", "s"),
-    TableColumn("lower_bound_seconds", "at least", "s"),
-    TableColumn("noise_seconds", "noise", "s"),
-)
-_CHANGES = ("threads", "factor", "seconds", "drop")
-_BASELINES = ("previous", "previous_success", "typical")
+from gateway.errors import NotFound
 
 
 def diff(options: argparse.Namespace) -> int:
@@ -46,23 +27,18 @@ def what_if(options: argparse.Namespace) -> int:
 
 def _diff(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     run = run_named(account, options, options.run)
-    named = options.base not in _BASELINES
+    named = options.base not in columns.BASELINES
     comparison = run.compare(run_id=options.base) if named else run.compare(options.base)
     if comparison is None:
         raise NotFound(f"Run {run.run_id} has no other run of its job to compare with.")
     before, after = account.run(comparison.base_run_id).runtime, run.runtime
-    facts = (
-        LabelledValue(TableColumn("base_run", "from run"), comparison.base_run_id),
-        LabelledValue(TableColumn("run", "to run"), run.run_id),
-        LabelledValue(TableColumn("before_seconds", "before", "s"), before),
-        LabelledValue(TableColumn("after_seconds", "after", "s"), after),
-        LabelledValue(TableColumn("difference_seconds", "difference", "s"), comparison.difference_seconds),
-    )
+    values: tuple[Cell, ...] = (*(comparison.base_run_id, run.run_id, before, after, comparison.difference_seconds),)
+    facts = tuple(LabelledValue(column, value) for column, value in zip(columns.DIFF_FACTS, values, strict=True))
     grown = comparison.difference_seconds
     percent = grown / before * 100 if grown is not None and before else None
     measure = Measure(f"run {run.run_id} against {comparison.base_run_id}", grown, percent)
     rows = tuple(_row(difference) for difference in comparison.differences[: options.first])
-    table = Table("differences", _DIFFERENCES, rows, "No resource was executed in either.")
+    table = Table("differences", columns.DIFFERENCES, rows, "No resource was executed in either.")
     return TerminalAnswer((table,), facts, _missing(comparison.missing), measure)
 
 
@@ -87,10 +63,7 @@ def _missing(parts: list[str]) -> tuple[str, ...]:
 
 
 def _what_if(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
-    if not options.longest_first and not any(getattr(options, name) for name in _CHANGES):
-        raise BadUserInput(
-            "Nothing would be different: give --threads, --factor, --seconds, --drop or --longest-first."
-        )
+    ensure_changed(options)
     change = WhatIfChange(
         threads=options.threads,
         factors=dict(options.factor),
@@ -105,7 +78,7 @@ def _what_if(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer
         *(outlook.run_id, outlook.verdict.replace("_", " "), outlook.now_seconds, outlook.then_seconds),
         *(outlook.saved_seconds, outlook.lower_bound_seconds, outlook.noise_seconds),
     )
-    return TerminalAnswer((Table("what_if", _WHAT_IF, (row,), ""),), (), _missing(outlook.missing))
+    return TerminalAnswer((Table("what_if", columns.WHAT_IF, (row,), ""),), (), _missing(outlook.missing))
 
 
 def _outlook(account: dbtAccount, options: argparse.Namespace, change: WhatIfChange) -> WhatIf | None:

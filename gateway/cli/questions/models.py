@@ -5,26 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.questions.answer import Cell, LabelledValue, Table, TableColumn, TerminalAnswer
+from gateway.cli.questions import columns
+from gateway.cli.questions.answer import Cell, LabelledValue, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.discovery_api.api import Model, Run, dbtAccount
 from gateway.discovery_api.models import JobFilter
 from gateway.errors import BadUserInput
-
-_RUNS = (
-    TableColumn("run", "run"),
-    TableColumn("job_id", "job"),
-    TableColumn("started_at", "started at (UTC)"),
-    TableColumn("status", "status"),
-    TableColumn("runtime_seconds", "runtime", "s", bar=True),
-)
-_FOUND = (
-    TableColumn("kind", "kind"),
-    TableColumn("id", "id"),
-    TableColumn("name", "name"),
-    TableColumn("last_run_status", "last run"),
-    TableColumn("last_run_seconds", "runtime", "s"),
-)
 
 
 def show_model(options: argparse.Namespace) -> int:
@@ -40,7 +26,7 @@ def search(options: argparse.Namespace) -> int:
 def _model(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     model = _named(account, options.name)
     rows = tuple(_row(run) for run in model.get_runs(options.last_runs))
-    return TerminalAnswer((Table("runs", _RUNS, rows, "It never ran."),), tuple(_facts(model)))
+    return TerminalAnswer((Table("runs", columns.RUNS_OF_MODEL, rows, "It never ran."),), tuple(_facts(model)))
 
 
 def _named(account: dbtAccount, name: str) -> Model:
@@ -57,18 +43,13 @@ def _named(account: dbtAccount, name: str) -> Model:
 
 def _facts(model: Model) -> Iterator[LabelledValue]:
     owner, last = model.get_owner(), model.last_run_status
-    yield LabelledValue(TableColumn("model", "model"), model.model_id)
-    yield LabelledValue(TableColumn("unique_id", "unique id"), model.unique_id)
-    yield LabelledValue(TableColumn("materialization", "materialization"), model.materialization)
-    yield LabelledValue(TableColumn("tags", "tags"), ", ".join(model.tags) or None)
-    yield LabelledValue(TableColumn("owner", "owner"), (owner.name or owner.email) if owner else None)
-    yield LabelledValue(
-        TableColumn("jobs", "built by"), ", ".join(job.name or job.job_id for job in model.get_jobs()) or None
+    built_by = ", ".join(job.name or job.job_id for job in model.get_jobs()) or None
+    values: tuple[Cell, ...] = (
+        *(model.model_id, model.unique_id, model.materialization, ", ".join(model.tags) or None),
+        *((owner.name or owner.email) if owner else None, built_by, model.runtime),
+        *(last.value if last else None, model.last_run_error, model.freshness().value),
     )
-    yield LabelledValue(TableColumn("runtime_seconds", "runtime", "s"), model.runtime)
-    yield LabelledValue(TableColumn("last_run_status", "last run"), last.value if last else None)
-    yield LabelledValue(TableColumn("last_run_error", "error"), model.last_run_error)
-    yield LabelledValue(TableColumn("freshness", "freshness"), model.freshness().value)
+    return (LabelledValue(column, value) for column, value in zip(columns.MODEL_FACTS, values, strict=True))
 
 
 def _row(run: Run) -> tuple[Cell, ...]:
@@ -92,4 +73,6 @@ def _search(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
         rows.append(("job", job.job_id, job.name, status.value if status else None, job.last_run_runtime))
     left = len(models) + len(jobs) - len(rows)
     notes = (f"{left} more are left out: raise --first.",) if left else ()
-    return TerminalAnswer((Table("found", _FOUND, tuple(rows), "No model or job has this in its name."),), (), notes)
+    return TerminalAnswer(
+        (Table("found", columns.FOUND, tuple(rows), "No model or job has this in its name."),), (), notes
+    )

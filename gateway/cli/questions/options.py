@@ -13,8 +13,8 @@ from gateway.cli.questions.answer import Limit
 from gateway.cli.whole_numbers import whole_number
 
 _EPILOG = (
-    "Reads the demo, unless --artifacts, --store or GATEWAY_* settings name another source, dbt Cloud for example. "
-    "Exit codes: 0 success, 2 failure, 3 a value exceeds --fail-over."
+    "Reads the demo, unless --artifacts, --store, --url or GATEWAY_* settings name another source, for example dbt "
+    "Cloud. Exit codes: 0 success, 2 failure, 3 a value exceeds --fail-over."
 )
 
 
@@ -166,6 +166,7 @@ def _add(commands: Commands, name: str, help_text: str) -> argparse.ArgumentPars
         "--artifacts", type=Path, metavar="DIR", help="a dbt target folder, or a folder of such folders"
     )
     source.add_argument("--store", metavar="URL", help="an archive of runs, e.g. sqlite:///runs.db")
+    source.add_argument("--url", help="a running gateway; its key is taken from DBT_GATEWAY_KEY")
     parser.add_argument(
         "--environment", choices=("production", "staging"), default="production", help="each project's environment"
     )

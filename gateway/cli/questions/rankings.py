@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import Cell, Measure, Table, TableColumn, TerminalAnswer
+from gateway.cli.questions import columns
+from gateway.cli.questions.answer import Cell, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named
+from gateway.cli.questions.ranking_notes import ranking_notes
 from gateway.discovery_api.api import Job, Model, dbtAccount
 from gateway.discovery_api.models import RankedList, SearchFilter
 from gateway.discovery_api.models.reports import Rank
 from gateway.errors import BadUserInput
-
-_RUNTIME = TableColumn("runtime_seconds", "runtime", "s", bar=True)
-_SPREAD = (
-    TableColumn("p50_seconds", "p50", "s"),
-    TableColumn("p95_seconds", "p95", "s"),
-    TableColumn("runs", "runs"),
-)
-_MODELS = (
-    *(TableColumn("rank", "rank"), TableColumn("model", "model"), TableColumn("materialization", "materialization")),
-    *(_RUNTIME, *_SPREAD),
-)
-_JOBS = (TableColumn("rank", "rank"), TableColumn("job_id", "job"), TableColumn("name", "name"), _RUNTIME, *_SPREAD)
 
 
 def slowest(options: argparse.Namespace) -> int:
@@ -39,7 +29,7 @@ def _slowest(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer
     rows = tuple(_row(model.ranked, model.model_id, _materialization(model)) for model in models)
     measure = Measure(f"model {models[0].model_id}", _runtime(models[0])) if models else None
     return TerminalAnswer(
-        (Table("models", _MODELS, rows, "No model has a runtime."),), (), _notes(models, "model"), measure
+        (Table("models", columns.SLOWEST, rows, "No model has a runtime."),), (), _notes(models, "model"), measure
     )
 
 
@@ -56,7 +46,9 @@ def _longest(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer
     jobs = account.longest_running_jobs(options.first, options.last_runs, SearchFilter(tags=options.tag))
     rows = tuple(_row(job.ranked, job.job_id, job.name) for job in jobs)
     measure = Measure(f"job {jobs[0].name or jobs[0].job_id}", _runtime(jobs[0])) if jobs else None
-    return TerminalAnswer((Table("jobs", _JOBS, rows, "No job has a runtime."),), (), _notes(jobs, "job"), measure)
+    return TerminalAnswer(
+        (Table("jobs", columns.LONGEST, rows, "No job has a runtime."),), (), _notes(jobs, "job"), measure
+    )
 
 
 def _row(ranked: Rank | None, name: str, what: str | None) -> tuple[Cell, ...]:
@@ -74,15 +66,4 @@ def _materialization(model: Model) -> str | None:
 
 
 def _notes(ranking: RankedList[Model] | RankedList[Job], noun: str) -> tuple[str, ...]:
-    notes = []
-    if ranking.without_runtime:
-        notes.append(f"{ranking.without_runtime} of {ranking.considered} {noun}s have no runtime.")
-    if ranking.left_out:
-        counts = ", ".join(f"{count} {_words(reason)}" for reason, count in ranking.left_out.items())
-        notes.append(f"Runs that do not count: {counts}.")
-    return tuple(notes)
-
-
-def _words(reason: str) -> str:
-    """`fullRefresh` as a person writes it."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in reason)
+    return ranking_notes(noun, ranking.considered, ranking.without_runtime, ranking.left_out)

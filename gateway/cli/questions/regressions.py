@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import Cell, Measure, Table, TableColumn, TerminalAnswer
+from gateway.cli.questions import columns
+from gateway.cli.questions.answer import Cell, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.models import SearchFilter
 from gateway.discovery_api.models.series import ChangePoint
-
-_CHANGES = (
-    TableColumn("since", "since (UTC)"),
-    TableColumn("seconds_per_day", "a day", "s", bar=True),
-    TableColumn("before_seconds", "before", "s"),
-    TableColumn("after_seconds", "after", "s"),
-    TableColumn("certainty", "certainty"),
-    TableColumn("cause", "cause"),
-    TableColumn("first_run", "first run"),
-    TableColumn("job_id", "job"),
-    TableColumn("model", "model"),
-)
 
 
 def regressions(options: argparse.Namespace) -> int:
@@ -38,7 +27,7 @@ def _regressions(account: dbtAccount, options: argparse.Namespace) -> TerminalAn
         notes.append(f"{regressions.total - len(rows)} more are left out: raise --first.")
     notes += [f"missing: {part}." for part in regressions.missing]
     measure = Measure("the costliest regression, a day,", regressions.changes[0].seconds_per_day if rows else 0.0)
-    table = Table("regressions", _CHANGES, rows, "Nothing got slower for good.")
+    table = Table("regressions", columns.REGRESSIONS, rows, "Nothing got slower for good.")
     return TerminalAnswer((table,), (), tuple(notes), measure)
 
 

@@ -5,27 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.questions.answer import Cell, LabelledValue, Limit, Measure, Table, TableColumn, TerminalAnswer
+from gateway.cli.questions import columns
+from gateway.cli.questions.answer import Cell, LabelledValue, Limit, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
 from gateway.cli.questions.trace import write_trace
 from gateway.discovery_api.api import Job, Run, dbtAccount
 from gateway.discovery_api.models import SearchFilter
 from gateway.discovery_api.models.resources import RunFailure
-
-_FAILED = (
-    TableColumn("resource", "resource"),
-    TableColumn("type", "type"),
-    TableColumn("is_new", "new"),
-    TableColumn("failing_since_run", "failing since run"),
-    TableColumn("skipped", "skipped"),
-    TableColumn("message", "message"),
-)
-_FAILED_OF_JOBS = (TableColumn("job", "job"), TableColumn("run", "run"), *_FAILED)
-_SLOWEST = (
-    TableColumn("rank", "rank"),
-    TableColumn("model", "model"),
-    TableColumn("runtime_seconds", "runtime", "s", bar=True),
-)
 
 
 def failures(options: argparse.Namespace) -> int:
@@ -46,7 +32,7 @@ def _failures(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswe
             rows += [(job.name or job.job_id, run.run_id, *_row(failure)) for failure in run.get_failures()]
     first = tuple(rows[: options.first])
     notes = (f"{len(rows) - len(first)} more failures are left out: raise --first.",) if len(rows) > len(first) else ()
-    return TerminalAnswer((Table("failures", _FAILED_OF_JOBS, first, "Nothing failed."),), (), notes)
+    return TerminalAnswer((Table("failures", columns.FAILED_OF_JOBS, first, "Nothing failed."),), (), notes)
 
 
 def _newest_runs(job: Job, count: int) -> list[Run]:
@@ -74,8 +60,8 @@ def _run(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     ranked = ((model.ranked.rank, model.model_id, model.ranked.runtime) for model in slowest if model.ranked)
     failed = tuple(_row(failure) for failure in run.get_failures()[: options.first])
     tables = (
-        Table("slowest_models", _SLOWEST, tuple(ranked), "No model succeeded in it."),
-        Table("failures", _FAILED, failed, "Nothing failed."),
+        Table("slowest_models", columns.SLOWEST_OF_RUN, tuple(ranked), "No model succeeded in it."),
+        Table("failures", columns.FAILED, failed, "Nothing failed."),
     )
     facts, measure = tuple(_facts(run)), _measure(account, run, options.fail_over)
     missing = write_trace(run, options.trace) if options.trace else None
@@ -84,19 +70,12 @@ def _run(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
 
 def _facts(run: Run) -> Iterator[LabelledValue]:
     trigger, path = run.get_trigger(), run.get_critical_path()
-    yield LabelledValue(TableColumn("run", "run"), run.run_id)
-    yield LabelledValue(TableColumn("title", "title"), run.title)
-    yield LabelledValue(TableColumn("status", "status"), run.status.value)
-    yield LabelledValue(TableColumn("started_at", "started at (UTC)"), run.start_time)
-    yield LabelledValue(TableColumn("runtime_seconds", "runtime", "s"), run.runtime)
-    yield LabelledValue(TableColumn("queue_seconds", "queued", "s"), run.queue_seconds)
-    yield LabelledValue(TableColumn("critical_path_seconds", "critical path", "s"), path.runtime if path else None)
-    yield LabelledValue(TableColumn("models", "models"), run.model_count)
-    yield LabelledValue(TableColumn("trigger", "trigger"), trigger.category if trigger else None)
-    yield LabelledValue(TableColumn("git_branch", "branch"), run.git_branch)
-    yield LabelledValue(TableColumn("git_sha", "commit"), run.git_sha)
-    yield LabelledValue(TableColumn("error", "error"), run.error)
-    yield LabelledValue(TableColumn("url", "page"), run.url)
+    values: tuple[Cell, ...] = (
+        *(run.run_id, run.title, run.status.value, run.start_time, run.runtime, run.queue_seconds),
+        *(path.runtime if path else None, run.model_count, trigger.category if trigger else None),
+        *(run.git_branch, run.git_sha, run.error, run.url),
+    )
+    return (LabelledValue(column, value) for column, value in zip(columns.RUN_FACTS, values, strict=True))
 
 
 def _measure(account: dbtAccount, run: Run, limit: Limit | None) -> Measure:

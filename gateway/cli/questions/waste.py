@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import LabelledValue, Measure, Table, TableColumn, TerminalAnswer
+from gateway.cli.questions import columns
+from gateway.cli.questions.answer import Cell, LabelledValue, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.discovery_api.api import dbtAccount
-
-_BUILDS = (
-    TableColumn("weighted_seconds", "took", "s", bar=True),
-    TableColumn("builds", "builds"),
-    TableColumn("certainty", "certainty"),
-    TableColumn("model", "model"),
-)
 
 
 def waste(options: argparse.Namespace) -> int:
@@ -27,13 +21,12 @@ def _waste(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
         (model.weighted_seconds, model.build_count, model.certainty, model.unique_id) for model in waste.models
     )
     cost = f"{waste.cost_per_day.amount:.2f} {waste.cost_per_day.currency}" if waste.cost_per_day else None
-    facts = (
-        LabelledValue(TableColumn("builds_per_day", "builds a day"), waste.builds_per_day),
-        LabelledValue(TableColumn("seconds_per_day", "a day", "s"), waste.weighted_seconds_per_day),
-        LabelledValue(TableColumn("cost_per_day", "cost a day"), cost),
-        LabelledValue(TableColumn("reused", "reused"), waste.reused_count),
-        LabelledValue(TableColumn("reused_seconds", "reuse saved", "s"), waste.reused_seconds),
+    values: tuple[Cell, ...] = (
+        *(waste.builds_per_day, waste.weighted_seconds_per_day, cost, waste.reused_count, waste.reused_seconds),
     )
+    facts = tuple(LabelledValue(column, value) for column, value in zip(columns.WASTE_FACTS, values, strict=True))
     measure = Measure("builds that changed nothing, a day,", waste.weighted_seconds_per_day)
     notes = tuple(f"missing: {part}." for part in waste.missing)
-    return TerminalAnswer((Table("models", _BUILDS, rows, "No build is known to be wasted."),), facts, notes, measure)
+    return TerminalAnswer(
+        (Table("models", columns.WASTED_BUILDS, rows, "No build is known to be wasted."),), facts, notes, measure
+    )
