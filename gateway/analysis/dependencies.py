@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from gateway.analysis.intervals import NodeInterval
@@ -25,7 +25,7 @@ class NodeDependencies(NamedTuple):
     cut: int
 
 
-def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[str]]) -> NodeDependencies:
+def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Collection[str]]) -> NodeDependencies:
     """What the nodes of one command waited for. `parents` are those of its manifest: of all nodes, executed or not.
 
     Parents are reached through nodes that were not executed, such as ephemeral models. In a command that executes
@@ -38,18 +38,26 @@ def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[s
     whole = []
     for place, node in enumerate(nodes):
         own = parents.get(node.unique_id, ())
-        direct = {places[parent] for parent in own if parent in places}
-        if len(direct) < len(set(own)):
-            direct = {places[ancestor] for ancestor in _nearest(parents, node.unique_id, places.__contains__)}
+        direct = [places[parent] for parent in own if parent in places]
+        if len(direct) < len(own):
+            direct = [places[ancestor] for ancestor in _nearest(parents, node.unique_id, places.__contains__)]
         elif direct and node.unique_id.startswith("test."):
             whole.append(place)
-        dependencies.append(sorted(direct - {place}))
-    order = in_order(dependencies)
+        if len(direct) > 1:
+            direct = sorted(set(direct))
+        if place in direct:
+            direct.remove(place)
+        dependencies.append(direct)
+    children = children_of(dependencies)
+    order = in_order(dependencies, children)
     straight = dependencies if len(order) == len(nodes) else _without_circles(nodes, dependencies, order)
     cut = 0 if straight is dependencies else sum(map(len, dependencies)) - sum(map(len, straight))
-    _wait_for_tests(nodes, straight, order if cut == 0 else in_order(straight), whole)
+    if cut:
+        children = children_of(straight)
+        order = in_order(straight, children)
+    _wait_for_tests(nodes, straight, children, order, whole)
     _turn_unit_tests(nodes, straight)
-    return NodeDependencies(straight, in_order(straight), cut)
+    return NodeDependencies(straight, in_order(straight, children_of(straight)), cut)
 
 
 def without(parents: Parents, dropped: frozenset[int]) -> Parents:
@@ -62,16 +70,15 @@ def without(parents: Parents, dropped: frozenset[int]) -> Parents:
     ]
 
 
-def in_order(parents: Parents) -> list[int]:
-    """The places of all nodes that are in no circle, each behind its parents."""
-    left = [len(of_node) for of_node in parents]
-    children = children_of(parents)
+def in_order(parents: Parents, children: Sequence[Sequence[int]]) -> list[int]:
+    """The places of all nodes that are in no circle, each behind its parents. `children`: those of each node."""
+    left = list(map(len, parents))
     order = [place for place, count in enumerate(left) if not count]
     for place in order:  # which grows meanwhile
         for child in children[place]:
-            left[child] -= 1
-            if not left[child]:
+            if left[child] == 1:
                 order.append(child)
+            left[child] -= 1
     return order
 
 
@@ -110,14 +117,18 @@ def _without_circles(nodes: Sequence[NodeInterval], parents: Parents, order: Seq
 
 
 def _wait_for_tests(
-    nodes: Sequence[NodeInterval], parents: Parents, order: Sequence[int], tests: Sequence[int]
+    nodes: Sequence[NodeInterval],
+    parents: Parents,
+    children_and_tests: Sequence[Sequence[int]],
+    order: Sequence[int],
+    tests: Sequence[int],
 ) -> None:
     """Adds to nodes the tests that they wait for: the first nodes downstream of all that a test looks at. `order`: all
     places, each behind its parents."""
     if not tests:
         return
     is_test = [node.unique_id.startswith(("test.", "unit_test.")) for node in nodes]
-    children = [[child for child in of_node if not is_test[child]] for of_node in children_of(parents)]
+    children = [[child for child in of_node if not is_test[child]] for of_node in children_and_tests]
     waiting = {test: children[parents[test][0]] for test in tests if len(parents[test]) == 1}
     waited_for = {test: parents[test] for test in tests if test not in waiting}
     waiting |= downstream_of_all(children, order if waited_for else (), waited_for)

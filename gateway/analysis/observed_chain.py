@@ -59,7 +59,7 @@ def observed_chain(steps: Sequence[Step]) -> list[ChainLink]:
 
 def _last_begun(step: Step, until: float) -> int | None:
     """Of the nodes that had begun by then the one that ended last; None where none had."""
-    begun = [place for place in step.by_start() if step.nodes[place].start <= until]
+    begun = [place for place in step.by_start if step.nodes[place].start <= until]
     return max(reversed(begun), key=lambda place: min(until, step.nodes[place].end), default=None)
 
 
@@ -67,7 +67,7 @@ def _links_of_step(step: Step, last: int, until: float) -> list[ChainLink]:
     """The links of a step from a node back to one before which nothing stands; the gap of that is not known yet."""
     nodes = step.nodes
     before_on_lane = step.before_on_lane()
-    rank = {place: n for n, place in enumerate(step.by_start())}
+    rank = {place: n for n, place in enumerate(step.by_start)}
     links: list[ChainLink] = []
     place: int | None = last
     while place is not None:

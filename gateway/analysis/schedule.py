@@ -78,16 +78,17 @@ def outlook(steps: Sequence[Step], change: RunChange) -> Outlook:
     dependencies."""
     now = then = observed = lower_bound = 0.0
     for step in steps:
-        seconds, _ = _simulated(step, AS_IT_WAS)
+        gap = _gap(step)
+        seconds, _ = _simulated(step, AS_IT_WAS, gap)
         now += seconds
         observed += step.end - step.start
-        seconds, least = _simulated(step, change)
+        seconds, least = _simulated(step, change, gap)
         then += seconds
         lower_bound += least
     return Outlook(now, then, observed, lower_bound)
 
 
-def _simulated(step: Step, change: RunChange) -> tuple[float, float]:
+def _simulated(step: Step, change: RunChange, gap: float) -> tuple[float, float]:
     """Seconds that a step would take, and its lower bound."""
     if step.dependencies is None:
         raise ValueError("nothing can be said without dependencies")
@@ -95,7 +96,7 @@ def _simulated(step: Step, change: RunChange) -> tuple[float, float]:
     parents, order = step.dependencies.parents, step.dependencies.order
     if dropped:
         parents = without(parents, dropped)
-        order = in_order(parents)
+        order = in_order(parents, children_of(parents))
     unchanged = SpeedUp(None, None)
     seconds = [
         0.0 if place in dropped else change.speed_ups.get(node.unique_id, unchanged).of(node.seconds)
@@ -105,7 +106,7 @@ def _simulated(step: Step, change: RunChange) -> tuple[float, float]:
     ranks = _ranks(step, seconds, parents, order, change.order)
     longest = max(lengths(seconds, parents, order), default=0.0)
     least, _ = bounds(longest, sum(seconds), threads)
-    return makespan(seconds, parents, ranks, threads, gap=_gap(step), dropped=dropped), least
+    return makespan(seconds, parents, ranks, threads, gap=gap, dropped=dropped), least
 
 
 def _ranks(

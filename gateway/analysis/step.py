@@ -13,18 +13,21 @@ from gateway.analysis.intervals import NodeInterval, by_start, lanes, peak
 class Step:
     """One node or more that a command executed. `threads`: how many it was allowed; None where that is not known.
     `dependencies`: None without a manifest. `width`: threads, or the most nodes at once where that is more or threads
-    are not known. `lanes`: of each node, from 1 (see intervals.lanes)."""
+    are not known. `lanes`: of each node, from 1 (see intervals.lanes). `by_start`: the places of the nodes by when they
+    began."""
 
     nodes: Sequence[NodeInterval]
     threads: int | None = None
     dependencies: NodeDependencies | None = None
     width: int = field(init=False)
     lanes: Sequence[int] = field(init=False)
+    by_start: Sequence[int] = field(init=False)
 
     def __post_init__(self) -> None:
         at_once = peak(self.nodes)
+        object.__setattr__(self, "by_start", by_start(self.nodes))
         object.__setattr__(self, "width", max(self.threads or 0, at_once))
-        object.__setattr__(self, "lanes", lanes(self.nodes, self.threads, at_once))
+        object.__setattr__(self, "lanes", lanes(self.nodes, self.threads, at_once, self.by_start))
 
     @property
     def start(self) -> float:
@@ -45,24 +48,18 @@ class Step:
         """Of each node the place of the one before it on its lane; None of the first."""
         latest: dict[int, int] = {}
         before: list[int | None] = [None] * len(self.nodes)
-        for place in self.by_start():
+        for place in self.by_start:
             before[place] = latest.get(self.lanes[place])
             latest[self.lanes[place]] = place
         return before
-
-    def by_start(self) -> list[int]:
-        """The places of the nodes by when they began."""
-        return by_start(self.nodes)
 
     def ready_at(self) -> list[float] | None:
         """When each node could have begun: as the last of its parents ended, or the step began; None without a
         manifest."""
         if self.dependencies is None:
             return None
-        begin = self.start
-        return [
-            max((self.nodes[parent].end for parent in of_node), default=begin) for of_node in self.dependencies.parents
-        ]
+        begin, ends = self.start, [node.end for node in self.nodes]
+        return [max([ends[parent] for parent in of_node], default=begin) for of_node in self.dependencies.parents]
 
 
 def in_time(steps: Sequence[Step]) -> list[Step]:

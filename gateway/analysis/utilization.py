@@ -52,7 +52,7 @@ def utilization(steps: Sequence[Step], begin: float, end: float) -> Utilization:
 def _idle_stretches(step: Step) -> Iterator[tuple[WaitReason, float, list[int]]]:
     """Stretches within a step in which threads are idle: why, how many thread seconds, and who is waited for."""
     ready_at = step.ready_at()
-    by_start = step.by_start()
+    by_start = step.by_start
     change: Counter[float] = Counter()
     could: Counter[float] = Counter()
     for place, node in enumerate(step.nodes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,15 +12,12 @@ from gateway.analysis.intervals import NodeInterval
 def weighted_seconds(nodes: Sequence[NodeInterval]) -> list[float]:
     """The share of each node: the integral of 1 / (number of nodes that run) over its interval (the weight of
     Chromium's summary of ninja's log). The sum over all nodes is the time in which any ran."""
-    moments = sorted({moment for node in nodes for moment in (node.start, node.end)})
-    change = dict.fromkeys(moments, 0)
-    for node in nodes:
-        change[node.start] += 1
-        change[node.end] -= 1
+    begun, ended = Counter([node.start for node in nodes]), Counter([node.end for node in nodes])
+    moments = sorted(begun.keys() | ended.keys())
     shared, total, running = {}, 0.0, 0
     for moment, following in pairwise([*moments, *moments[-1:]]):
         shared[moment] = total
-        running += change[moment]
+        running += begun[moment] - ended[moment]
         if running:
             total += (following - moment) / running
     return [shared[node.end] - shared[node.start] for node in nodes]

@@ -72,8 +72,8 @@ def test_a_build_waits_as_dbts_linker_has_it(parents: Parents, kinds: list[str],
 def test_blocks_of_any_size_give_the_same(parents: Parents) -> None:
     children = children_of(parents)
     wanted = dict(enumerate(itertools.combinations(range(len(parents)), 2)))
-    whole = downstream_of_all(children, in_order(parents), wanted)
-    assert downstream_of_all(children, in_order(parents), wanted, block_size=2) == whole
+    whole = downstream_of_all(children, in_order(parents, children), wanted)
+    assert downstream_of_all(children, in_order(parents, children), wanted, block_size=2) == whole
 
 
 def test_a_model_waits_for_its_unit_tests_and_they_for_its_parents() -> None:

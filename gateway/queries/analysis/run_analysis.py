@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
+
 from gateway.analysis.critical_path import CriticalPath as Path
 from gateway.analysis.critical_path import bounds, critical_path
 from gateway.analysis.step import Step
@@ -96,19 +98,22 @@ def _timeline(steps: RunSteps, of_step: bool, min_seconds: float, first: int) ->
         path = _path(step)
         on_path = frozenset(path.places) if path else frozenset()
         for place, node in enumerate(step.nodes):
+            runtime = node.seconds
+            if runtime < min_seconds:
+                continue
             bars.append(
                 TimelineBar(
                     result=steps.results[node.unique_id],
                     lane=step.lanes[place],
                     start_seconds=node.start,
-                    runtime=node.seconds,
+                    runtime=runtime,
                     slack_seconds=path.slack[place] if path else None,
                     weighted_seconds=shares[node.unique_id],
                     on_critical_path=place in on_path if path else None,
                     on_observed_chain=node.unique_id in on_chain,
                 )
             )
-    longest = sorted((bar for bar in bars if bar.runtime >= min_seconds), key=lambda bar: -bar.runtime)[:first]
+    longest = bars if len(bars) <= first else nlargest(first, bars, key=lambda bar: bar.runtime)
     head, tail = steps.margins(of_step)
     return Timeline(
         start_time=steps.origin,
@@ -119,7 +124,7 @@ def _timeline(steps: RunSteps, of_step: bool, min_seconds: float, first: int) ->
         lanes=max(max(step.lanes) for step in steps.steps),
         threads=steps.threads,
         bars=tuple(sorted(longest, key=lambda bar: (bar.start_seconds, bar.result.unique_id))),
-        left_out=len(bars) - len(longest),
+        left_out=sum(len(step.nodes) for step in steps.steps) - len(longest),
         basis=steps.basis,
     )
 

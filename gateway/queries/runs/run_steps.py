@@ -129,11 +129,8 @@ def _steps_of(
     steps = []
     for of_command in _by_command(timed):
         nodes = [_interval(result, origin) for result in of_command]
-        allowed = {
-            threads[result.invocation_id]
-            for result in of_command
-            if result.invocation_id and result.invocation_id in threads
-        }
+        invocations = {result.invocation_id for result in of_command}
+        allowed = {threads[invocation] for invocation in invocations if invocation in threads}
         steps.append(Step(nodes, max(allowed, default=None), dependencies(nodes, parents) if parents else None))
     basis = replace(basis, since=basis.since or origin, missing=(*basis.missing, *_lacking(steps)))
     return RunSteps(run, {result.unique_id: result for result in timed}, graph, in_time(steps), origin, basis, {})
