@@ -10,6 +10,8 @@ from gateway.hierarchy.measures.basis import Basis
 from gateway.hierarchy.measures.cost import CostEstimate
 from gateway.hierarchy.objects.job import Run
 from gateway.hierarchy.objects.node_result import NodeResult
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
+from gateway.hierarchy.vocabulary.status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,31 @@ class TimelineBar:
     weighted_seconds: float
     on_critical_path: bool | None
     on_observed_chain: bool
+
+    @property
+    def result_id(self) -> str:
+        """The id of its result."""
+        return self.result.id
+
+    @property
+    def unique_id(self) -> str:
+        """dbt's unique id."""
+        return self.result.unique_id
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.result.name
+
+    @property
+    def resource_type(self) -> ResourceType:
+        """What the resource is."""
+        return self.result.resource_type
+
+    @property
+    def status(self) -> RunStatus:
+        """How it ended."""
+        return self.result.status
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,26 +118,11 @@ class TimelineBar:
         description="Whether it lies on the critical path. Null without a manifest."
     )
     on_observed_chain: bool = strawberry.field(description="Whether it lies on the observed chain.")
-
-    @strawberry.field(description="Id of its result: `NodeResult.id`.")
-    def result_id(self, parent: strawberry.Parent[facts.TimelineBar]) -> strawberry.ID:
-        return strawberry.ID(parent.result.id)
-
-    @strawberry.field(description="dbt's unique id.")
-    def unique_id(self, parent: strawberry.Parent[facts.TimelineBar]) -> str:
-        return parent.result.unique_id
-
-    @strawberry.field(description="The resource's name.")
-    def name(self, parent: strawberry.Parent[facts.TimelineBar]) -> str:
-        return parent.result.name
-
-    @strawberry.field(description="What the resource is.")
-    def resource_type(self, parent: strawberry.Parent[facts.TimelineBar]) -> ResourceType:
-        return parent.result.resource_type
-
-    @strawberry.field(description="How it ended.")
-    def status(self, parent: strawberry.Parent[facts.TimelineBar]) -> RunStatus:
-        return parent.result.status
+    result_id: strawberry.ID = strawberry.field(description="Id of its result: `NodeResult.id`.")
+    unique_id: str = strawberry.field(description="dbt's unique id.")
+    name: str = strawberry.field(description="The resource's name.")
+    resource_type: ResourceType = strawberry.field(description="What the resource is.")
+    status: RunStatus = strawberry.field(description="How it ended.")
 
 
 @strawberry.type
