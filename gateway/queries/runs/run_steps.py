@@ -129,7 +129,7 @@ def _steps_of(
     steps = []
     for of_command in _by_command(timed):
         nodes = [_interval(result, origin) for result in of_command]
-        invocations = {result.invocation_id for result in of_command}
+        invocations = {result.invocation_id for result in of_command if result.invocation_id}
         allowed = {threads[invocation] for invocation in invocations if invocation in threads}
         steps.append(Step(nodes, max(allowed, default=None), dependencies(nodes, parents) if parents else None))
     basis = replace(basis, since=basis.since or origin, missing=(*basis.missing, *_lacking(steps)))
