@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 
+from gateway.archive.columnar.compacted_files import VerifiedFiles, with_files
 from gateway.archive.migrations.versions import migrate
 from gateway.archive.tables.run_tables import accounts, environments, invocations, jobs, projects, runs
 from gateway.archive.times import from_micros
@@ -24,7 +25,8 @@ from gateway.sql.transactions import Writers, open_engine, writing
 
 _BUSY_SECONDS = 30
 _MOST_CONNECTIONS = 40  # as many as there are worker threads, so that none waits for another's connection
-_POSTGRES_READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+# Not read-only for PostgreSQL: questions about compacted months have temporary tables.
+_POSTGRES_READING = {"isolation_level": "REPEATABLE READ"}
 _LOCK_NOT_AVAILABLE = "55P03"
 _WRITERS_LOCK = 0x64627467  # any number will do, as long as every writer takes the same
 
@@ -52,8 +54,10 @@ class ArchiveSummary:
 class Archive:
     """An opened archive. Thread-safe: every `reading` and `writing` block has a connection of its own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, files: VerifiedFiles | None = None) -> None:
         self._engine = engine
+        on_disk = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._files = files or VerifiedFiles(on_disk)
         self._name = _shown(engine.url)
         self._on_postgres = engine.dialect.name == "postgresql"
         self._read_options = _POSTGRES_READING if self._on_postgres else {}
@@ -99,7 +103,7 @@ class Archive:
     def read_only(self, connections: int) -> Archive:
         """The same archive through connections of its own, at most so many, that cannot write. Closed apart."""
         engine = _create_engine(self._engine.url, connections=connections, read_only=True)
-        return Archive(engine)
+        return Archive(engine, self._files)
 
     def _check_encoding(self, connection: Connection) -> None:
         """A database without an encoding gives text back as bytes."""
@@ -120,6 +124,7 @@ class Archive:
         """
         try:
             with self._engine.connect().execution_options(**self._read_options) as connection, connection.begin():
+                with_files(connection, self._files)
                 yield connection
         except DataError:
             raise
@@ -135,6 +140,7 @@ class Archive:
         """
         try:
             with self._transaction() as connection:
+                with_files(connection, self._files)
                 yield connection
         except (DataError, IntegrityError):
             raise

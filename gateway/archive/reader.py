@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from gateway.archive.archive import Archive
+from gateway.archive.columnar.compacted_files import files_of
+from gateway.archive.columnar.parquet_rows import MissingExtra
 from gateway.concurrency.deadline import seconds_left
 from gateway.errors import ConfigurationError, UpstreamTimeout, UpstreamUnavailable
+from gateway.telemetry.upstream_note import UpstreamNote
+from gateway.telemetry.usage import current_usage
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 THREADS = 4
 """How many readings run at once; the others wait."""
+
+COMPACTED_UNREADABLE: Final = "COMPACTED_UNREADABLE"
+"""The code of the note about a file of a compacted month that is left out."""
 
 _LONGEST_SECONDS = 60.0
 _STEPS_BETWEEN_LOOKS = 200_000  # of SQLite's virtual machine: some milliseconds
@@ -42,21 +52,31 @@ class ArchiveReader:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` makes of one consistent view of the archive.
 
-        It ends when the time of the request is over, 60 s at most. Raises UpstreamTimeout then, and UpstreamUnavailable
+        It ends when the time of the request is over, 60 s at most. Files of compacted months that cannot be read are
+        left out, noted in the request's usage and logged. Raises UpstreamTimeout then, and UpstreamUnavailable
         where the archive cannot be read.
         """
         until = time.monotonic() + seconds_left(_LONGEST_SECONDS)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, until)
+        answer, problems = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, until)
+        for problem in problems:
+            current_usage().upstream_notes.add(UpstreamNote(COMPACTED_UNREADABLE, problem))
+            _log.warning("%s", problem)
+        return answer
 
     def close(self) -> None:
         """Gives back threads and connections; what still runs ends within its time."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._archive.close()
 
-    def _run(self, work: Callable[[Connection], T], until: float) -> T:
+    def _run(self, work: Callable[[Connection], T], until: float) -> tuple[T, list[str]]:
+        """What `work` makes, and what was left out of compacted months."""
         try:
             with self._archive.reading() as connection, _ending(connection, until):
-                return work(connection)
+                answer = work(connection)
+                files = files_of(connection)
+                return answer, files.problems if files else []
+        except MissingExtra as error:
+            raise UpstreamUnavailable(error.message) from error
         except ConfigurationError as error:
             if time.monotonic() >= until:
                 raise UpstreamTimeout(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import Column, Connection, Table, delete, func, select, union_all, update
 
 from gateway.archive.archive import Archive
+from gateway.archive.columnar.compacted_files import files_of
+from gateway.archive.columnar.dropped_months import drop_empty_months, referred_keys
 from gateway.archive.rollups.upkeep import StaleResources, remake
-from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.run_order import NEWEST_FIRST
 from gateway.archive.tables.run_tables import (
     artifact_pieces,
@@ -60,11 +64,14 @@ class Retention:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed."""
+    """What was removed. `results`: of commands that are in no compacted month; `files`: compacted months that were
+    unlinked. `notes`: what could not be looked at."""
 
     runs: int
     results: int
     nodes: int
+    files: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def forget_old_runs(archive: Archive, retention: Retention, now: float | None = None) -> Forgotten:
@@ -77,8 +84,22 @@ def forget_old_runs(archive: Archive, retention: Retention, now: float | None = 
         doomed = _doomed_runs(connection, retention, moment)
         stale = StaleResources()
         removed = sum(_remove_runs(connection, part, stale) for part in chunks(doomed))
+        dropped = drop_empty_months(connection)
         remake(connection, stale)
-        return Forgotten(len(doomed), removed, _sweep(connection) if doomed else 0)
+        swept = _sweep(connection) if doomed else 0
+        files = files_of(connection)
+        notes = tuple(files.problems) if files else ()
+    return Forgotten(len(doomed), removed, swept, _unlink(dropped), notes)
+
+
+def _unlink(paths: list[Path]) -> int:
+    """Removes files of dropped months; returns how many there were. Those that stay the next compaction removes."""
+    removed = 0
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
+            removed += 1
+    return removed
 
 
 def forget_newest_runs(connection: Connection, count: int) -> None:
@@ -131,16 +152,21 @@ def _remove_runs(connection: Connection, run_ids: list[int], stale: StaleResourc
 
 
 def _sweep(connection: Connection) -> int:
-    """Removes contents that nothing refers to any more; returns the number of nodes that went."""
+    """Removes contents that nothing refers to any more; returns the number of nodes that went. Where a file of a
+    compacted month cannot be read, what it may refer to stays."""
     _keep(connection, manifest_files, manifest_files.c.manifest_id, (invocations.c.manifest_id,))
     _keep(connection, manifest_nodes, manifest_nodes.c.manifest_id, (invocations.c.manifest_id,))
     _keep(connection, manifests, manifests.c.id, (invocations.c.manifest_id,))
     used = (manifest_nodes.c.node_id, results.c.node_id, freshness.c.node_id)
-    _keep(connection, node_parents, node_parents.c.node_id, used)
-    removed = _keep(connection, nodes, nodes.c.id, used)
+    referred = referred_keys(connection)
+    if referred is not None:
+        _keep(connection, node_parents, node_parents.c.node_id, used, referred.nodes)
     _sweep_files(connection)
-    _keep(connection, resources, resources.c.id, tuple(table.c.resource_id for table in _FACTS))
-    _keep(connection, texts, texts.c.id, _TEXT_COLUMNS)
+    if referred is None:
+        return 0
+    removed = _keep(connection, nodes, nodes.c.id, used, referred.nodes)
+    _keep(connection, resources, resources.c.id, tuple(table.c.resource_id for table in _FACTS), referred.resources)
+    _keep(connection, texts, texts.c.id, _TEXT_COLUMNS, referred.texts)
     return removed
 
 
@@ -151,7 +177,14 @@ def _sweep_files(connection: Connection) -> None:
     _keep(connection, pieces, pieces.c.id, (artifact_pieces.c.piece_id, artifacts.c.numbers_id))
 
 
-def _keep(connection: Connection, table: Table, key: Column[int], used: tuple[Column[int], ...]) -> int:
-    """Removes the rows of a table whose key stands in none of these columns."""
+def _keep(
+    connection: Connection,
+    table: Table,
+    key: Column[int],
+    used: tuple[Column[int], ...],
+    more: frozenset[int] = frozenset(),
+) -> int:
+    """Removes the rows of a table whose key stands in none of these columns, and is none of `more`."""
     referred = union_all(*(select(column).where(column.is_not(None)) for column in used))
-    return connection.execute(delete(table).where(key.not_in(referred))).rowcount
+    unused = delete(table).where(key.not_in(referred))
+    return connection.execute(unused.where(~among(connection, key, more)) if more else unused).rowcount

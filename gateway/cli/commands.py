@@ -50,9 +50,9 @@ def _imported(name: str) -> Command:
 
             return send_alerts
         case "archive":
-            from gateway.cli.stored_runs import rebuild_rollups
+            from gateway.cli.stored_runs import maintain
 
-            return rebuild_rollups
+            return maintain
         case "export":
             from gateway.cli.exporting import export
 

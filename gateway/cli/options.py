@@ -224,6 +224,28 @@ def _add_archive(commands: Commands) -> None:
         "Readers see the old ones until it is done; writers wait.",
     )
     rebuild.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+    compact = actions.add_parser(
+        "compact",
+        help="move the results of past months to Parquet files",
+        description="Write the results of each environment's past months to a Parquet file a month, and delete them "
+        "from the archive's tables. Questions go on to see them. Runs that arrive late for such a month are folded in "
+        "the next time. Needs the extra `columnar`, here and wherever the archive is asked (docs/scale.md).",
+    )
+    compact.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+    compact.add_argument(
+        "--to",
+        type=Path,
+        metavar="DIR",
+        help="the folder for the files, which the archive remembers (default: the one that it knows; for SQLite one "
+        "beside it, FILE-columnar)",
+    )
+    compact.add_argument(
+        "--keep-months",
+        type=_months,
+        default=2,
+        metavar="N",
+        help="whole months before the current one that stay in the tables (default: 2)",
+    )
 
 
 def _add_export(commands: Commands) -> None:
@@ -344,6 +366,10 @@ def _seconds(text: str) -> int:
 
 def _environment(text: str) -> int:
     return whole_number(text, 1, 999_999_999_999_999_999, "an environment's id")
+
+
+def _months(text: str) -> int:
+    return whole_number(text, 0, 1_200, "a number of months")
 
 
 def _kept(text: str) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from gateway.archive.archive import Archive
 from gateway.archive.changes_upkeep import look_at_everything
+from gateway.archive.compaction import compact
 from gateway.archive.retention import Retention, forget_old_runs
 from gateway.archive.rollups.upkeep import rebuild
 from gateway.cli.data_source import opened, read_folder, tell_problems
@@ -46,7 +47,10 @@ def _forget(archive: Archive, options: argparse.Namespace) -> None:
     age = None if options.keep_days is None else timedelta(days=options.keep_days)
     forgotten = forget_old_runs(archive, Retention(age, options.keep_runs))
     if forgotten.runs:
-        say(f"{counted(forgotten.runs, 'run')} forgotten with {counted(forgotten.results, 'result')}.")
+        files = f" and {counted(forgotten.files, 'file')} of compacted months" if forgotten.files else ""
+        say(f"{counted(forgotten.runs, 'run')} forgotten with {counted(forgotten.results, 'result')}{files}.")
+    for note in forgotten.notes:
+        complain(note)
 
 
 def _watch(archive: Archive, options: argparse.Namespace) -> None:
@@ -80,6 +84,32 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
         reported=reported,
         given_facts=facts,
     )
+
+
+def maintain(options: argparse.Namespace) -> int:
+    """`gateway archive ACTION`."""
+    return compact_months(options) if options.action == "compact" else rebuild_rollups(options)
+
+
+def compact_months(options: argparse.Namespace) -> int:
+    """`gateway archive compact`. Exit code 1 where a month was left as it was."""
+    line = ProgressLine("Compacting months")
+    with opened(options.store, create=False) as archive:
+        try:
+            report = compact(
+                archive,
+                now=datetime.now(UTC),
+                folder=options.to,
+                keep_months=options.keep_months,
+                progress=line.show,
+            )
+        finally:
+            line.finish()
+    for reason in report.left:
+        complain(f"not compacted: {reason}")
+    rows = counted(report.rows, "result")
+    say(f"{counted(report.months, 'file')} written, {report.bytes:,} bytes; {rows} moved there.")
+    return 1 if report.left else 0
 
 
 def rebuild_rollups(options: argparse.Namespace) -> int:

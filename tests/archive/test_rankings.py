@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from gateway.archive.archive import Archive
+from gateway.archive.months import begin_of, month_of
 from gateway.archive.reading.last_runtimes import last_runtimes
 from gateway.archive.reading.monthly_figures import resource_months_of
 from gateway.archive.reading.rankings import RankedResource, recent_runtimes, slowest_resources
@@ -23,7 +24,6 @@ from gateway.archive.rollups.day_buckets import (
     plain_last_day,
     unpack_days,
 )
-from gateway.archive.rollups.months import begin_of, month_of
 from gateway.archive.rollups.outcomes import Ending, HistoryScope, ending_of, outcome_of
 from gateway.archive.rollups.packed_results import added, packed
 from gateway.archive.rollups.result_events import ResultEvent

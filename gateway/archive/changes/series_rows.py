@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from gateway.analysis.change_points import MOST_RUNS
 from gateway.archive.artifacts.command_variants import Variant
 from gateway.archive.artifacts.run_bundle import ERROR, SUCCESS
+from gateway.archive.columnar.visible_results import newest_visible, of_resources, visible_rows
 from gateway.archive.rollups.outcomes import COUNTS, LONGEST_SECONDS, HistoryScope, ending_of
 from gateway.archive.rollups.result_events import CI_JOB_TYPES, OutcomeReader, is_full_refresh
 from gateway.archive.tables.many_keys import chunks
-from gateway.archive.tables.newest_rows import newest_of_each
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_order import NEWEST_FIRST
 from gateway.archive.tables.run_tables import invocations, jobs, resources, results, runs
@@ -115,7 +115,7 @@ def newest_results(
 ) -> Iterator[Sequence[Any]]:
     """The newest 100 results of each resource that stand for their runs, newest first: resource, time, run, command,
     status, seconds, node, and the columns in `more`. See newest_of_each for its statements."""
-    return newest_of_each(connection, resource_ids, lambda key: _newest_of(key, more))
+    return newest_visible(connection, resource_ids, lambda key: _newest_of(key, more), MOST_RUNS)
 
 
 def environments_of(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
@@ -158,7 +158,7 @@ def _began(connection: Connection, resource_id: int, run_ids: Sequence[int]) -> 
     timings = ("compile_started_at", "compile_completed_at", "execute_started_at", "execute_completed_at")
     query = select(results.c.run_id, *(results.c[name] for name in timings))
     query = query.where(results.c.resource_id == resource_id, results.c.run_id.in_(run_ids), results.c.final)
-    for run_id, *values in connection.execute(query):
+    for run_id, *values in visible_rows(connection, query, of_resources(connection, [resource_id])):
         yield run_id, min((at - at % _MILLISECOND for at in values if at is not None), default=None)
 
 

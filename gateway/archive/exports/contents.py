@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from gateway.archive.exports.columns import ExportTable
 from gateway.archive.exports.rows import ROWS_AT_ONCE, EnvironmentMonth, invocation_rows, run_rows
-from gateway.archive.rollups.months import month_of
+from gateway.archive.months import month_of
 from gateway.archive.tables.run_tables import invocations, runs
 
 _DIGESTS = 2**128

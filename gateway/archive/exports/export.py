@@ -39,7 +39,7 @@ from gateway.archive.exports.rows import (
     results_of_month,
     runs_of_month,
 )
-from gateway.archive.rollups.months import month_of
+from gateway.archive.months import month_of
 from gateway.archive.tables.run_tables import accounts, environments
 from gateway.archive.times import to_micros
 from gateway.errors import ConfigurationError

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from importlib import import_module
+from itertools import chain
 from typing import Any, BinaryIO, TypeAlias
 
 from gateway.archive.exports.columns import ExportTable, ExportType
+from gateway.archive.tables.many_keys import chunks
 from gateway.archive.times import from_micros
 from gateway.errors import ConfigurationError
 
@@ -19,6 +21,20 @@ class ExportFormat(StrEnum):
 
     PARQUET = "parquet"
     CSV = "csv"
+
+
+_COMPACT_ROWS = 100_000
+
+
+def write_compact(table: ExportTable, parts: Parts, file: BinaryIO) -> int:
+    """Writes a whole Parquet file in as few bytes as its order allows, and returns how many rows it has: groups of
+    100,000 rows, whole numbers and times as differences, seconds byte by byte. Raises as `write_rows`."""
+    whole = (ExportType.INTEGER, ExportType.TIME)
+    encodings = {column.name: "DELTA_BINARY_PACKED" for column in table.columns if column.type in whole}
+    encodings |= {column.name: "BYTE_STREAM_SPLIT" for column in table.columns if column.type is ExportType.DOUBLE}
+    texts = [column.name for column in table.columns if column.type is ExportType.TEXT]
+    whole_groups = chunks(chain.from_iterable(parts), _COMPACT_ROWS)
+    return _write_parquet(table, whole_groups, file, use_dictionary=texts, column_encoding=encodings)
 
 
 def require_format(file_format: ExportFormat) -> None:
@@ -35,13 +51,13 @@ def write_rows(file_format: ExportFormat, table: ExportTable, parts: Parts, file
     return _write_csv(table, parts, file)
 
 
-def _write_parquet(table: ExportTable, parts: Parts, file: BinaryIO) -> int:
+def _write_parquet(table: ExportTable, parts: Parts, file: BinaryIO, **options: Any) -> int:
     arrow, parquet = _imported("pyarrow"), _imported("pyarrow.parquet")
     types = [_arrow_type(arrow, column.type) for column in table.columns]
     schema = arrow.schema(list(zip(table.names, types, strict=True)))
     order = parquet.SortingColumn.from_ordering(schema, [(name, "ascending") for name in table.sorted_by])
     count = 0
-    with parquet.ParquetWriter(file, schema, compression="zstd", sorting_columns=order) as writer:
+    with parquet.ParquetWriter(file, schema, compression="zstd", sorting_columns=order, **options) as writer:
         for rows in parts:
             columns = zip(*rows, strict=True) if rows else [()] * len(types)
             arrays = [arrow.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]

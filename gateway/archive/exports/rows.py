@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from heapq import merge
+from itertools import chain
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -25,9 +28,13 @@ from sqlalchemy import (
 )
 
 from gateway.archive.artifacts.node_content import config_of, tags_of
+from gateway.archive.columnar.compacted_files import files_of
+from gateway.archive.columnar.result_rows import commands_of
+from gateway.archive.exports.columns import NODE_RESULTS, ExportColumn, ExportType
+from gateway.archive.months import begin_of, month_of
 from gateway.archive.reading.model_states import model_states
-from gateway.archive.rollups.months import begin_of, month_of
 from gateway.archive.tables.change_tables import runtime_changes
+from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.run_tables import (
     environments,
     freshness,
@@ -52,7 +59,7 @@ _threads, _messages = texts.alias("threads"), texts.alias("messages")
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentMonth:
-    """A month of UTC in an environment, counted as in `rollups.months`; None for what has no time."""
+    """A month of UTC in an environment, counted as in `months`; None for what has no time."""
 
     environment_id: int
     month: int | None
@@ -124,11 +131,62 @@ def invocations_of_month(connection: Connection, place: EnvironmentMonth) -> Row
 def results_of_month(connection: Connection, place: EnvironmentMonth) -> Rows:
     """The rows of NODE_RESULTS whose command ended in a month: results, and checks of sources' freshness.
 
-    SQLite reads both in the order of their indexes and merges them, so nothing is sorted.
+    SQLite reads both in the order of their indexes and merges them, so nothing is sorted. Raises DamagedFile where the
+    month was compacted and its file cannot be read.
     """
-    both = [_of_month(connection, place, results, _RESULT), _of_month(connection, place, freshness, _CHECK)]
-    order = ("unique_id", "invocation_ended_at", "run_id", "is_freshness_check", "row_id")
-    return _streamed(connection, union_all(*both).order_by(*order), without_last=True)
+    stored = _of_month(connection, place, results, _RESULT).where(~invocations.c.compacted)
+    both = union_all(stored, _of_month(connection, place, freshness, _CHECK)).order_by(*_ORDER)
+    width = len(NODE_RESULTS.columns)
+    for rows in merged_results(_streamed(connection, both), compacted_results(connection, place, ("row_key",))):
+        yield [row[:width] for row in rows]
+
+
+KEY_COLUMNS = {
+    "row_key": results.c.id,
+    "node_key": results.c.node_id,
+    "compiled_key": results.c.compiled_id,
+    "thread_key": results.c.thread_id,
+    "message_key": results.c.message_id,
+}
+"""What files of compacted months have beside the columns of NODE_RESULTS, as `results` holds it."""
+
+
+def stored_results(connection: Connection, place: EnvironmentMonth) -> Rows:
+    """The results of a month that are in no file, in the order of NODE_RESULTS; its columns, and KEY_COLUMNS."""
+    query = _of_month(connection, place, results, _RESULT)
+    query = query.add_columns(*(column.label(name) for name, column in list(KEY_COLUMNS.items())[1:]))
+    return _streamed(connection, query.where(~invocations.c.compacted, results.c.status.is_not(None)).order_by(*_ORDER))
+
+
+def compacted_results(connection: Connection, place: EnvironmentMonth, keys: Collection[str]) -> Rows:
+    """The rows of a month's file that count, in its order: the columns of NODE_RESULTS, and these of KEY_COLUMNS.
+
+    Nothing where the month was not compacted. Raises DamagedFile, MissingExtra and ConfigurationError.
+    """
+    files = files_of(connection)
+    recorded = files.months(connection).get((place.environment_id, place.month or 0)) if files else None
+    if files is None or recorded is None:
+        return
+    commands = commands_of(connection, recorded.environment_id, recorded.month)
+    path = files.place_of(connection, recorded)
+    selected = [_as_stored(column) for column in NODE_RESULTS.columns]
+    run, command = NODE_RESULTS.names.index("run_id"), NODE_RESULTS.names.index("invocation_id")
+    for part in files.verified.reader.rows(path, ", ".join([*selected, *keys])):
+        yield [row for row in part if (row[run], row[command]) in commands]
+
+
+def merged_results(*several: Rows) -> Rows:
+    """Rows of results, each with its `row_key` behind the columns of NODE_RESULTS, in the order of NODE_RESULTS."""
+    by = [NODE_RESULTS.names.index(name) for name in (*NODE_RESULTS.sorted_by, "is_freshness_check")]
+    place = itemgetter(*by, len(NODE_RESULTS.columns))
+    yield from chunks(merge(*(chain.from_iterable(rows) for rows in several), key=place), ROWS_AT_ONCE)
+
+
+def _as_stored(column: ExportColumn) -> str:
+    return f"epoch_us({column.name})" if column.type is ExportType.TIME else column.name
+
+
+_ORDER = ("unique_id", "invocation_ended_at", "run_id", "is_freshness_check", "row_key")
 
 
 def change_points(connection: Connection) -> Iterator[tuple[EnvironmentMonth, tuple[Any, ...]]]:
@@ -234,7 +292,7 @@ def _of_month(
             *(columns[name].label(name) for name in _FIGURES),
             table.c.deploys,
             *(columns[name].label(name) for name in _FRESHNESS),
-            table.c.id.label("row_id"),
+            table.c.id.label("row_key"),
         )
         .select_from(resources)
         .join(table, table.c.resource_id == resources.c.id)
@@ -296,7 +354,7 @@ def _by_bytes(connection: Connection, column: ColumnElement[Any]) -> ColumnEleme
     return column.collate("C") if connection.dialect.name == "postgresql" else column
 
 
-def _streamed(connection: Connection, query: Any, *, without_last: bool = False) -> Rows:
+def _streamed(connection: Connection, query: Any) -> Rows:
     rows = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
     for part in rows.partitions():
-        yield [tuple(row)[:-1] for row in part] if without_last else [tuple(row) for row in part]
+        yield [tuple(row) for row in part]

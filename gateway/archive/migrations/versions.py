@@ -22,6 +22,7 @@ from gateway.archive.rollups.stale_series import mark_everything
 from gateway.archive.rollups.upkeep import rebuild
 from gateway.archive.tables.alert_tables import alert_messages, alert_senders, alerts
 from gateway.archive.tables.change_tables import runtime_changes, runtime_series, stale_series
+from gateway.archive.tables.compacted_tables import columnar_folder, compacted_months
 from gateway.archive.tables.mirror_tables import ended_runs, mirrored_runs, mirrors
 from gateway.archive.tables.run_tables import (
     RUN_INDEXES,
@@ -214,6 +215,11 @@ def _shorten_series(connection: Connection) -> None:
     connection.execute(update(runtime_series).where(fast).values(runs_a_day=0.0))
 
 
+def _compact(connection: Connection) -> None:
+    metadata.create_all(connection, [compacted_months, columnar_folder])
+    _add_column(connection, "invocations", "compacted", "BOOLEAN NOT NULL DEFAULT FALSE")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -233,6 +239,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(16, "no index of the series of runtimes, plain days in fewer bytes", _drop_index_of_series),
     Migration(17, "alerts and their outbox", _alerts),
     Migration(18, "series of runtimes in fewer bytes", _shorten_series),
+    Migration(19, "months in columnar files", _compact),
 )
 
 

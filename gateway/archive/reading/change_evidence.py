@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from gateway.analysis.change_points import DEFAULT_THRESHOLD
 from gateway.archive.changes.series_rows import SeriesKey, SeriesReader
+from gateway.archive.columnar.visible_results import of_resources, of_runs, visible_rows
 from gateway.archive.rollups.outcomes import COUNTS, HistoryScope, ending_of
 from gateway.archive.rollups.result_events import OutcomeReader
 from gateway.archive.tables.change_tables import runtime_changes, runtime_series
@@ -43,7 +44,8 @@ class EvidenceReader:
         """The results of a model in the runs of a job, oldest first: at most 40 that ended before `at` (microseconds),
         and as many from then on. Two statements."""
         query = _RESULTS.where(results.c.resource_id == resource_id, invocations.c.job_id == job_id)
-        return list(self._around(query, results.c.generated_at, results.c.run_id, at))
+        with of_resources(self._connection, [resource_id]):
+            return list(self._around(query, results.c.generated_at, results.c.run_id, at))
 
     def learn(self, rows: Sequence[AnyRow]) -> None:
         """Reads the commands of results. Must come before they are counted."""
@@ -84,7 +86,8 @@ class EvidenceReader:
                 .where(invocations.c.run_id.in_(part), results.c.final)
                 .group_by(invocations.c.run_id)
             )
-            counted.update((run_id, count) for run_id, count in self._connection.execute(query))
+            rows = visible_rows(self._connection, query, of_runs(self._connection, part))
+            counted.update((run_id, count) for run_id, count in rows)
         return counted
 
     def _around(

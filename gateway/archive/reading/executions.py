@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
+from gateway.archive.columnar.visible_results import of_commands, visible_rows
 from gateway.archive.tables.many_keys import among
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import freshness, invocations, resources, results, runs
@@ -36,7 +37,7 @@ def commands_between(
 
 def results_of_commands(connection: Connection, invocation_ids: Sequence[int]) -> Iterator[AnyRow]:
     """What these commands reported of resources, also what a later command of the run replaced."""
-    yield from connection.execute(
+    query = (
         select(
             results.c.invocation_id,
             resources.c.unique_id,
@@ -53,6 +54,7 @@ def results_of_commands(connection: Connection, invocation_ids: Sequence[int]) -
         .join(resources, resources.c.id == results.c.resource_id)
         .where(among(connection, results.c.invocation_id, invocation_ids))
     )
+    yield from visible_rows(connection, query, of_commands(connection, invocation_ids))
 
 
 def checks_of_commands(connection: Connection, invocation_ids: Sequence[int]) -> Iterator[AnyRow]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, literal, null, select, union_all
 
+from gateway.archive.columnar.visible_results import of_runs, visible_rows
 from gateway.archive.reading.model_results import FAILED
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.rows import AnyRow
@@ -37,7 +38,7 @@ def first_failures(connection: Connection, run_ids: Iterable[int]) -> dict[int, 
             .outerjoin(texts, texts.c.id == ranked.c.message_id)
             .where(ranked.c.place == 1)
         )
-        failures |= {row.run_id: row for row in connection.execute(query)}
+        failures |= {row.run_id: row for row in visible_rows(connection, query, of_runs(connection, part))}
     return failures
 
 

@@ -6,12 +6,22 @@ Keys go in, rows come out; a statement for each environment, or for all runs, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, FromClause, Select, and_, select, true
 
 from gateway.archive.artifacts.artifact_files import Node
+from gateway.archive.columnar.compacted_files import files_of
+from gateway.archive.columnar.visible_results import (
+    newest_of_short,
+    short_of,
+    visible_rows,
+)
+from gateway.archive.columnar.visible_results import (
+    of_runs as results_of,
+)
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import invocations, manifest_nodes, nodes, resources, results, runs, texts
@@ -57,10 +67,33 @@ def last_results(
 ) -> Iterator[AnyRow]:
     """The last results of the newest `count` runs of each model, newest first; in the order of the unique ids."""
     order = (resources.c.unique_id, results.c.generated_at.desc(), results.c.run_id.desc())
+    query = _told(newest_of_resources(connection, count)).where(resources.c.environment_id == environment_id)
     for part in chunks(sorted(unique_ids)):
-        query = _told(newest_of_resources(connection, count))
-        query = query.where(resources.c.environment_id == environment_id, resources.c.unique_id.in_(part))
-        yield from connection.execute(query.order_by(*order))
+        of_part = query.where(resources.c.unique_id.in_(part)).order_by(*order)
+        yield from newest_rows(connection, of_part, environment_id, part, count)
+
+
+def newest_rows(
+    connection: Connection, query: Select[Any], environment_id: int, unique_ids: Sequence[str], count: int
+) -> Iterable[AnyRow]:
+    """The rows of a query about `newest_of_resources` of an environment, those of compacted months among them: ordered
+    by unique id as `query` is, whose rows have it."""
+    short = _short_of(connection, environment_id, unique_ids, count)
+    if not short:
+        return connection.execute(query)
+    rows = connection.execute(query.where(resources.c.id.not_in(short))).all()
+    of_short = query.where(resources.c.id.in_(short))
+    older = visible_rows(connection, of_short, newest_of_short(connection, short, count))
+    return sorted([*rows, *older], key=attrgetter("unique_id"))
+
+
+def _short_of(
+    connection: Connection, environment_id: int, unique_ids: Sequence[str], count: int
+) -> dict[int, set[int]]:
+    if files_of(connection) is None:
+        return {}
+    named = (resources.c.environment_id == environment_id, resources.c.unique_id.in_(unique_ids))
+    return short_of(connection, connection.scalars(select(resources.c.id).where(*named)).all(), count)
 
 
 def newest_of_resources(connection: Connection, count: int) -> FromClause:
@@ -84,7 +117,8 @@ def results_of_runs(connection: Connection, run_ids: Iterable[int]) -> Iterator[
     order = (results.c.run_id, resources.c.unique_id)
     for part in chunks(sorted(set(run_ids))):
         of_runs = (invocations.c.run_id.in_(part), invocations.c.executing, results.c.final)
-        yield from connection.execute(_results().where(*of_runs, _is_model()).order_by(*order))
+        query = _results().where(*of_runs, _is_model()).order_by(*order)
+        yield from visible_rows(connection, query, results_of(connection, part))
 
 
 def outlines_of_runs(connection: Connection, run_ids: Iterable[int]) -> Iterator[AnyRow]:
@@ -97,7 +131,7 @@ def outlines_of_runs(connection: Connection, run_ids: Iterable[int]) -> Iterator
     )
     for part in chunks(sorted(set(run_ids))):
         of_runs = (invocations.c.run_id.in_(part), invocations.c.executing, results.c.final)
-        yield from connection.execute(query.where(*of_runs, _is_model()))
+        yield from visible_rows(connection, query.where(*of_runs, _is_model()), results_of(connection, part))
 
 
 def _results() -> Select[*tuple[Any, ...]]:

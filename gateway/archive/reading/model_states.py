@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, select
 
 from gateway.archive.reading.applied_state import defining_manifests
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import manifest_nodes, nodes, resources, results
-
-SUCCESSFUL = ("success", "pass", "warn")
-"""How a result ended that succeeded."""
+from gateway.archive.tables.state_rows import newest_result, succeeded
 
 
 class DescribedNode(msgspec.Struct, frozen=True):
@@ -31,24 +29,6 @@ class DescribedNode(msgspec.Struct, frozen=True):
 
 
 _node = msgspec.json.Decoder(DescribedNode)
-
-
-def succeeded(table: Any) -> tuple[ColumnElement[bool], ...]:
-    """Whether a result, of `results` or an alias of it, can be a last success: what a later command of the same run did
-    counts instead, and what leaves no table with its data behind does not."""
-    return table.c.status.in_(SUCCESSFUL), table.c.final, table.c.builds
-
-
-def newest_result(deploys: Any, *conditions: Any) -> ScalarSelect[Any]:
-    """The key of the newest result of the resource of the row around it that meets the conditions."""
-    return (
-        select(results.c.id)
-        .where(results.c.resource_id == resources.c.id, results.c.deploys == deploys, *conditions)
-        .order_by(results.c.generated_at.desc(), results.c.run_id.desc())
-        .limit(1)
-        .correlate_except(results)
-        .scalar_subquery()
-    )
 
 
 def newest_success(last: Any, deploys: Any) -> ColumnElement[Any]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from gateway.archive.months import begin_of, month_of
 from gateway.archive.rollups.day_buckets import Bucket, merged, unpack_days
-from gateway.archive.rollups.months import begin_of, month_of
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.run_tables import recent_results, resource_months
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, null, select, union_all
 
+from gateway.archive.columnar.visible_results import of_runs as results_of
+from gateway.archive.columnar.visible_results import visible_rows
 from gateway.archive.reading.model_results import TELLING
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.rows import AnyRow
@@ -39,7 +41,8 @@ def node_results(connection: Connection, run_ids: Iterable[int], left_out: Colle
     for part in chunks(sorted(set(run_ids))):
         of_runs = invocations.c.run_id.in_(part)
         both = union_all(_results().where(of_runs, kept), _checks().where(of_runs, kept))
-        yield from connection.execute(both.order_by("run_id", "unique_id", "is_check", "generated_at", "row_id"))
+        query = both.order_by("run_id", "unique_id", "is_check", "generated_at", "row_id")
+        yield from visible_rows(connection, query, results_of(connection, part))
 
 
 def results_ending(connection: Connection, run_ids: Iterable[int], words: Collection[str]) -> Iterator[AnyRow]:
@@ -51,7 +54,8 @@ def results_ending(connection: Connection, run_ids: Iterable[int], words: Collec
         ended = _results().where(of_runs, func.lower(results.c.status).in_(words))
         checks = _checks().where(of_runs, func.lower(freshness.c.status).in_(words), ~_checked_later())
         known = _runs_with_artifacts().where(runs.c.id.in_(part))
-        yield from connection.execute(union_all(ended, checks, known).order_by("run_id", "unique_id"))
+        query = union_all(ended, checks, known).order_by("run_id", "unique_id")
+        yield from visible_rows(connection, query, results_of(connection, part))
 
 
 def statuses_in_runs(
@@ -66,7 +70,8 @@ def statuses_in_runs(
                 _statuses(freshness, 1),
             ]
             asked = [statement.where(runs.c.id.in_(part), resources.c.unique_id.in_(names)) for statement in statements]
-            rows = connection.execute(union_all(*asked).order_by("run_id", "unique_id", "is_check", "generated_at"))
+            query = union_all(*asked).order_by("run_id", "unique_id", "is_check", "generated_at")
+            rows = visible_rows(connection, query, results_of(connection, part))
             yield from ((row.run_id, row.unique_id, row.status) for row in rows if row.status is not None)
 
 

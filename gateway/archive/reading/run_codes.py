@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
+from gateway.archive.columnar.visible_results import of_runs, visible_rows
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.run_tables import invocations, nodes, resources, results, runs, texts
 
@@ -35,5 +36,6 @@ def codes_in_runs(connection: Connection, run_ids: Iterable[int], unique_ids: Co
     )
     for part in chunks(sorted(set(run_ids))):
         for names in chunks(sorted(set(unique_ids))):
-            rows = connection.execute(query.where(runs.c.id.in_(part), resources.c.unique_id.in_(names)))
+            of_part = query.where(runs.c.id.in_(part), resources.c.unique_id.in_(names))
+            rows = visible_rows(connection, of_part, of_runs(connection, part))
             yield from (NodeCode(*row) for row in rows)

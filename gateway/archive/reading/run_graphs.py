@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from sqlalchemy import Connection, func, select
 
+from gateway.archive.columnar.visible_results import of_runs, visible_rows
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import invocations, manifest_nodes, node_parents, nodes, results
@@ -27,11 +28,12 @@ def commands_of_runs(connection: Connection, run_ids: Iterable[int]) -> Iterator
     )
     columns = (invocations.c.run_id, invocations.c.job_id, invocations.c.uuid, invocations.c.threads)
     for part in chunks(sorted(set(run_ids))):
-        yield from connection.execute(
+        query = (
             select(*columns, invocations.c.manifest_id, replaced.label("replaced"))
             .where(invocations.c.run_id.in_(part))
             .order_by(invocations.c.run_id, invocations.c.step, invocations.c.id)
         )
+        yield from visible_rows(connection, query, of_runs(connection, part))
 
 
 def nodes_of_manifests(connection: Connection, manifest_ids: Collection[int]) -> Iterator[AnyRow]:

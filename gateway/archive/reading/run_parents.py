@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select, union_all
 
+from gateway.archive.columnar.visible_results import of_runs, visible_rows
 from gateway.archive.reading.model_results import FAILED
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.run_tables import invocations, manifest_nodes, node_parents, nodes, resources, results
@@ -34,7 +35,8 @@ def parents_of_runs(connection: Connection, run_ids: Iterable[int]) -> dict[int,
             .where(invocations.c.run_id.in_(part), invocations.c.executing, manifest_nodes.c.kind == "model")
             .where(nodes.c.materialization == "ephemeral")
         )
-        for row in connection.execute(union_all(troubled, ephemeral).order_by("run_id", "unique_id", "parent")):
+        query = union_all(troubled, ephemeral).order_by("run_id", "unique_id", "parent")
+        for row in visible_rows(connection, query, of_runs(connection, part)):
             parents = parents_of.setdefault(row.run_id, {}).setdefault(row.unique_id, [])
             if not parents or parents[-1] != row.parent:
                 parents.append(row.parent)

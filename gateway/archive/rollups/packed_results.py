@@ -7,6 +7,7 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gateway.archive.months import day_of, month_of
 from gateway.archive.rollups.day_buckets import (
     MOST_RUNTIMES,
     Bucket,
@@ -15,7 +16,6 @@ from gateway.archive.rollups.day_buckets import (
     pack_plain_day,
     plain_last_day,
 )
-from gateway.archive.rollups.months import day_of, month_of
 from gateway.archive.rollups.outcomes import COUNTS, has_failed, is_timed, was_reused
 from gateway.archive.rollups.result_events import ResultEvent
 

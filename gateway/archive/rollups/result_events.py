@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,6 +12,13 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from gateway.archive.artifacts.command_variants import Variant
+from gateway.archive.columnar.visible_results import (
+    Visible,
+    newest_visible,
+    of_commands,
+    of_resources,
+    visible_rows,
+)
 from gateway.archive.rollups.outcomes import Ending, ending_of, outcome_of
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.newest_rows import newest_of_each
@@ -99,7 +107,10 @@ class EventReader:
             event
             for table in (results, freshness)
             for part in chunks(keys)
-            for event in self._read(_select(table).where(table.c.invocation_id.in_(part)))
+            for event in self._read(
+                _select(table).where(table.c.invocation_id.in_(part)),
+                of_commands(self._connection, part) if table is results else nullcontext(False),
+            )
         ]
 
     def of_resources(self, keys: Sequence[int], begin: int | None = None, end: int | None = None) -> list[ResultEvent]:
@@ -107,19 +118,21 @@ class EventReader:
         return [
             event
             for table in (results, freshness)
-            for event in self._read(_select(table).where(table.c.resource_id.in_(keys), *_between(table, begin, end)))
+            for event in self._read(
+                _select(table).where(table.c.resource_id.in_(keys), *_between(table, begin, end)),
+                of_resources(self._connection, keys, begin, end) if table is results else nullcontext(False),
+            )
         ]
 
     def newest(self, keys: Sequence[int], count: int) -> list[ResultEvent]:
         """The newest `count` events of each of these resources in either table, in no order."""
         return [
-            event
-            for table in (results, freshness)
-            for event in self._events(list(newest_of_each(self._connection, keys, partial(_newest, table, count))))
+            *self._events(list(newest_visible(self._connection, keys, partial(_newest, results, count), count))),
+            *self._events(list(newest_of_each(self._connection, keys, partial(_newest, freshness, count)))),
         ]
 
-    def _read(self, query: Select[Any]) -> Iterator[ResultEvent]:
-        return self._events(self._connection.execute(query).all())
+    def _read(self, query: Select[Any], visible: Visible) -> Iterator[ResultEvent]:
+        return self._events(list(visible_rows(self._connection, query, visible)))
 
     def _events(self, rows: Sequence[Sequence[Any]]) -> Iterator[ResultEvent]:
         self._outcomes.learn({row[3] for row in rows})

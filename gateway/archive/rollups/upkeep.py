@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, and_, delete, select, type_coerce
 from sqlalchemy.types import NullType
 
-from gateway.archive.rollups.months import begin_of, month_of
+from gateway.archive.columnar.restored_runs import compacted_resources, restore_states
+from gateway.archive.months import begin_of, month_of
 from gateway.archive.rollups.packed_results import MOST_KEPT, Packed, added, packed, packed_days
 from gateway.archive.rollups.result_events import EventReader, ResultEvent
 from gateway.archive.rollups.stale_series import mark_models, mark_models_of
@@ -50,12 +51,16 @@ class StaleResources:
 
         To be called before the results are removed.
         """
-        for table in (results, freshness):
-            for part in chunks(keys):
+        for part in chunks(keys):
+            for table in (results, freshness):
                 query = select(table.c.resource_id, table.c.generated_at).where(table.c.invocation_id.in_(part))
-                for resource_id, at in connection.execute(query):
-                    if among is None or resource_id in among:
-                        self.months[resource_id].add(month_of(at))
+                self._add(((key, month_of(at)) for key, at in connection.execute(query)), among)
+            self._add(compacted_resources(connection, part), among)
+
+    def _add(self, months: Iterable[tuple[int, int]], among: Container[int] | None) -> None:
+        for resource_id, month in months:
+            if among is None or resource_id in among:
+                self.months[resource_id].add(month)
 
     def add_job(self, connection: Connection, job_id: int) -> None:
         """Everything that a job has results of."""
@@ -133,6 +138,7 @@ def _rows_of_invocations(
 def remake(connection: Connection, stale: StaleResources) -> None:
     """Makes the rows of stale resources anew from their results; those without any go."""
     mark_models(connection, stale.months)
+    restore_states(connection, stale.months)
     reader = EventReader(connection)
     for part in chunks(sorted(stale.months), _CHUNK):
         by_place: dict[_Place, list[int]] = defaultdict(list)

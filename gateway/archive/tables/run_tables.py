@@ -230,7 +230,7 @@ manifest_files = Table(
 )
 
 # `variant`: what sets a command apart from the ordinary one of its kind (see command_variants); NULL for ordinary ones.
-# `started_at`: when dbt began (dbt 1.11 and later report it), before it parsed. `threads`: how many it was allowed.
+# `started_at`: when dbt 1.11 and later began, before it parsed. `threads`: as allowed. `compacted`: in a file.
 invocations = Table(
     "invocations",
     metadata,
@@ -254,6 +254,7 @@ invocations = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("started_at", BigInteger),
     Column("threads", Integer),
+    Column("compacted", Boolean, nullable=False, server_default="0", default=False),
     Index("invocations_by_environment", "environment_id", "generated_at"),
     Index("invocations_by_uuid", "uuid"),
 )
@@ -271,8 +272,7 @@ resources = Table(
 
 # What commands that execute nodes reported. `final`: the last result of its resource within its run. `builds`: by a
 # command that builds its resource with its data, which `clone`, `--empty` and `--sample` do not. `adapter_response`:
-# what the warehouse reported beside `rows_affected` and `bytes_billed`, as a JSON object; null when it said nothing
-# else.
+# what the warehouse reported beside `rows_affected` and `bytes_billed`, as a JSON object; null: nothing.
 results = Table(
     "results",
     metadata,

@@ -10,6 +10,7 @@ from gateway.archive.artifacts.invocation import Invocation
 from gateway.archive.artifacts.ownership import Owner
 from gateway.archive.artifacts.records import RunRecord
 from gateway.archive.artifacts.run_bundle import RunBundle, StepInvocation
+from gateway.archive.columnar.restored_runs import restore_runs
 from gateway.archive.rollups.stale_series import mark_job
 from gateway.archive.rollups.upkeep import StaleResources, add_results
 from gateway.archive.tables.rows import AnyRow
@@ -79,6 +80,8 @@ class RunWriter:
         fresh = _changed_steps(connection, bundle, stale)
         if owner.inferred and not fresh:
             return Stored(new_run=False, changed=False, results=0)
+        if fresh:
+            restore_runs(connection, [owner.run_id])
         store_missing(connection, account_rows(owner))
         new_run, facts_changed = store_run(connection, bundle)
         implied = has_implied(connection, owner.environment_id)
@@ -193,6 +196,7 @@ def _changed_steps(connection: Connection, bundle: RunBundle, stale: StaleResour
         if row is not None and row.run_id != bundle.owner.run_id:
             if bundle.owner.inferred or not is_inferred(connection, row.run_id):
                 continue
+            restore_runs(connection, [row.run_id])
             _take_from(connection, row, stale)  # it was read alone before; now the run it is a step of is described
             row = None
         if row is None or not _stands(connection, row, step):

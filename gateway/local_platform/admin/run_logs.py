@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, null, select
 
 from gateway.archive.artifacts.invocation import BAD_STATUSES
+from gateway.archive.columnar.visible_results import of_runs, visible_rows
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import freshness, invocations, resources, results, texts
 from gateway.archive.times import from_micros
@@ -39,8 +40,9 @@ def step_logs(connection: Connection, run_id: int) -> dict[int, str]:
         .order_by(invocations.c.step, freshness.c.id)
         .limit(MOST_LINES + 1)
     )
+    ended_nodes = visible_rows(connection, query, of_runs(connection, [run_id]))
     lines: dict[int, list[str]] = {}
-    for number, row in enumerate([*connection.execute(query), *connection.execute(checked)]):
+    for number, row in enumerate([*ended_nodes, *connection.execute(checked)]):
         if number > MOST_LINES:
             break
         of_step = lines.setdefault(row.step, [])

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, select
 
+from gateway.archive.columnar.visible_results import of_runs
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_order import NEWEST_FIRST
 from gateway.archive.tables.run_tables import (
@@ -68,7 +69,9 @@ class RunNodes:
     def results(self) -> Mapping[str, AnyRow]:
         """The last execution of each node that the run executed."""
         keys = [row.id for row in self.invocations if row.executing]
-        return {row.unique_id: row for row in self.session.connection.execute(_RESULTS, {"invocations": keys})}
+        connection = self.session.connection
+        with of_runs(connection, [self.run.id]):
+            return {row.unique_id: row for row in connection.execute(_RESULTS, {"invocations": keys}).all()}
 
     def _facts(self, table: Table) -> dict[str, AnyRow]:
         """The run's last row of each resource in a table of facts."""

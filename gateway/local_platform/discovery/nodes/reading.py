@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
 
+from gateway.archive.columnar.visible_results import newest_of_short, of_runs, short_of, visible_rows
 from gateway.archive.reading.applied_state import NEWEST_DEPLOYING
 from gateway.archive.reading.model_results import newest_of_resources
-from gateway.archive.reading.model_states import newest_result, newest_success
+from gateway.archive.reading.model_states import newest_success
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import (
@@ -23,6 +24,7 @@ from gateway.archive.tables.run_tables import (
     results,
     texts,
 )
+from gateway.archive.tables.state_rows import newest_result
 
 
 def environment_row(connection: Connection, environment_id: int) -> AnyRow | None:
@@ -181,9 +183,20 @@ def history_rows(connection: Connection, resource_ids: Iterable[int], count: int
     query = select(*_RESULT_COLUMNS).select_from(newest_of_resources(connection, count))
     query = query.join(invocations, invocations.c.id == results.c.invocation_id).order_by(*order)
     for part in chunks(resource_ids):
-        for row in connection.execute(query.where(resources.c.id.in_(part))):
+        for row in _newest_rows(connection, query.where(resources.c.id.in_(part)), part, count):
             rows_by_resource.setdefault(row.resource_id, []).append(row)
     return rows_by_resource
+
+
+def _newest_rows(
+    connection: Connection, query: Select[Any], resource_ids: Sequence[int], count: int
+) -> Iterator[AnyRow]:
+    """Those of `results`, then those of resources of which compacted months hold more."""
+    short = short_of(connection, resource_ids, count)
+    yield from connection.execute(query.where(resources.c.id.not_in(short)) if short else query)
+    if short:
+        of_short = query.where(resources.c.id.in_(short))
+        yield from visible_rows(connection, of_short, newest_of_short(connection, short, count))
 
 
 def run_result_rows(connection: Connection, run_ids: Iterable[int], resource_ids: Iterable[int]) -> Sequence[AnyRow]:
@@ -193,7 +206,8 @@ def run_result_rows(connection: Connection, run_ids: Iterable[int], resource_ids
     for part in chunks(sorted(set(resource_ids))):
         for run_part in chunks(runs_wanted):
             query = result_query().where(results.c.resource_id.in_(part), results.c.run_id.in_(run_part))
-            rows += connection.execute(query.order_by(results.c.generated_at, results.c.id)).all()
+            query = query.order_by(results.c.generated_at, results.c.id)
+            rows += visible_rows(connection, query, of_runs(connection, run_part))
     return rows
 
 
@@ -205,7 +219,7 @@ def run_statuses(connection: Connection, run_id: int) -> dict[str, str]:
         .join(invocations, invocations.c.id == results.c.invocation_id)
         .where(invocations.c.run_id == run_id, results.c.final)
     )
-    return dict(connection.execute(query).all())
+    return dict(visible_rows(connection, query, of_runs(connection, [run_id])))
 
 
 def resource_keys(connection: Connection, environment_id: int, unique_ids: Iterable[str]) -> dict[str, int]:

@@ -1,0 +1,1 @@
+"""The columnar tier: results of past months in Parquet files, read by DuckDB."""
