@@ -337,7 +337,13 @@ def test_nobody_imports_the_composition_root_or_the_command_line() -> None:
 
 
 # GraphQL's types refer to each other, and so do the classes of the Python library that stand for them.
-RECURSIVE_TYPES = {"schema/lazy.py", "discovery_api/api/resources/model.py", "discovery_api/api/resources/run.py"}
+RECURSIVE_TYPES = {
+    "schema/lazy.py",
+    "discovery_api/api/resources/model.py",
+    "discovery_api/api/resources/run.py",
+    "discovery_api/asynchronous/model.py",
+    "discovery_api/asynchronous/run.py",
+}
 # pandas, polars and pyarrow, which most do not install.
 OPTIONAL_LIBRARIES = {"discovery_api/frames.py"}
 # What takes long to import and only some sources of data need: redis, starlette, reading folders.

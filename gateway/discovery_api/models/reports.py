@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class RunStatus(StrEnum):
@@ -141,9 +142,14 @@ class RankedList(list[T]):
 
     def __init__(self, items: Iterable[T], ranking: Ranking[Any]) -> None:
         super().__init__(items)
+        self._ranking = ranking
         self.considered = ranking.considered
         self.without_runtime = ranking.without_runtime
         self.left_out = {reason.value: count for reason, count in sorted(ranking.left_out.items())}
+
+    def map(self, show: Callable[[T], U]) -> RankedList[U]:
+        """The same ranking with each item shown as something else."""
+        return RankedList(map(show, self), self._ranking)
 
     def _repr_html_(self) -> str:
         return html_table(rows_of(self), f"Ranking of {self.considered:,}")
