@@ -7,10 +7,11 @@ longer than the database.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table
 
 
 def insertion(connection: Connection, table: Table) -> Any:
@@ -42,6 +43,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     """Writes new rows, all with the same columns by name."""
     if not rows:
         return
-    compiled = table.insert().compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    compiled = _compiled_insert(connection.dialect, table, tuple(rows[0]))
     values: Any = list(map(itemgetter(*compiled.positiontup), rows)) if compiled.positiontup else rows
     connection.exec_driver_sql(str(compiled), values)
+
+
+@lru_cache(maxsize=64)
+def _compiled_insert(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> Any:
+    """Compiling takes longer than inserting a row."""
+    return table.insert().compile(dialect=dialect, column_keys=list(columns))

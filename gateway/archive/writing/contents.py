@@ -152,7 +152,7 @@ def _node_rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
                 "kind": (entry.resource_type or kind)[:32],
                 "unique_id": unique_id,
                 "content": msgspec.json.encode(lasting),
-                **code_facts(lasting),
+                "entry": lasting,
             }
             yield {**row, "parents": (parents.macros if kind == "macro" else parents.nodes) if parents else None}
 
@@ -174,9 +174,12 @@ def _lasting(unique_id: str, entry: ManifestEntry) -> ManifestEntry:
 
 def _ensure_nodes(connection: Connection, rows: Mapping[bytes, dict[str, Any]]) -> dict[bytes, int]:
     known = find_keys(connection, nodes, rows)
-    fresh = {digest: row for digest, row in rows.items() if digest not in known}
+    # Most nodes of a manifest are those of the one before: what their code says is read for new ones alone.
+    fresh = {digest: {**row, **code_facts(row["entry"])} for digest, row in rows.items() if digest not in known}
+    for row in fresh.values():
+        del row["entry"]
     parents = {digest: dict.fromkeys(row.pop("parents") or ()) for digest, row in fresh.items()}
-    known |= ensure_rows(connection, nodes, fresh)
+    known |= add_rows(connection, nodes, fresh)
     edges = [{"node_id": known[digest], "parent": parent} for digest, names in parents.items() for parent in names]
     insert_rows(connection, node_parents, edges)
     return known
@@ -185,11 +188,13 @@ def _ensure_nodes(connection: Connection, rows: Mapping[bytes, dict[str, Any]]) 
 def ensure_rows(connection: Connection, table: Table, rows: Mapping[bytes, Mapping[str, Any]]) -> dict[bytes, int]:
     """The keys of the rows by digest; those that are not there yet are inserted."""
     known = find_keys(connection, table, rows)
-    fresh = [{"digest": digest, **row} for digest, row in rows.items() if digest not in known]
-    if fresh:
-        insert_rows(connection, table, fresh)
-        known |= find_keys(connection, table, [row["digest"] for row in fresh])
-    return known
+    return known | add_rows(connection, table, {digest: rows[digest] for digest in rows if digest not in known})
+
+
+def add_rows(connection: Connection, table: Table, rows: Mapping[bytes, Mapping[str, Any]]) -> dict[bytes, int]:
+    """Inserts rows that are not there yet; their keys by digest."""
+    insert_rows(connection, table, [{"digest": digest, **row} for digest, row in rows.items()])
+    return find_keys(connection, table, rows)
 
 
 def find_keys(connection: Connection, table: Table, digests: Iterable[bytes]) -> dict[bytes, int]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select
 from gateway.archive.artifacts.invocation import ArtifactFile
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.run_tables import artifact_pieces, artifacts, pieces
-from gateway.archive.writing.contents import digest_of, ensure_rows, find_keys
+from gateway.archive.writing.contents import add_rows, digest_of, find_keys
 
 # Opens one consistent view of the archive: `Archive.reading`, which this module cannot import, since opening an archive
 # migrates it and migrations read kept files.
@@ -108,7 +108,7 @@ def _piece_keys(connection: Connection, bodies: Sequence[bytes]) -> list[int]:
     by_digest = dict(zip(digests, bodies, strict=True))
     known = find_keys(connection, pieces, by_digest)
     fresh = {digest: body for digest, body in by_digest.items() if digest not in known}
-    known |= ensure_rows(connection, pieces, {each: {"body": zlib.compress(fresh[each], _LEVEL)} for each in fresh})
+    known |= add_rows(connection, pieces, {each: {"body": zlib.compress(fresh[each], _LEVEL)} for each in fresh})
     return [known[digest] for digest in digests]
 
 
