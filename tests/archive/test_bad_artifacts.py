@@ -28,7 +28,7 @@ pytestmark = pytest.mark.sqlite_by_day
 
 WRONG = (None, 5, -1.5, True, "text", [], [None], {}, {"key": 1})
 # In so many of them each place is tried daily: all places meet something, and every value some places.
-DAILY = 3
+DAILY = 2
 
 
 @dataclass(frozen=True)

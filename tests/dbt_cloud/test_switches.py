@@ -105,7 +105,8 @@ def pairs(step: int) -> list[tuple[str, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", daily_and_nightly(3, 10))
 async def test_pairs_of_switches(cloud: CloudGateway, undisturbed: Mapping[str, Any], step: int) -> None:
-    for one, other in pairs(step):
+    # By day every second pair, by night all of another distance.
+    for one, other in pairs(step)[:: 2 if step == 3 else 1]:
         found, notes, codes = await ask_all(cloud, undisturbed, one, other)
         assert notes <= NOTED.get(one, set()) | NOTED.get(other, set()), (one, other)
         allowed = CODED.get(one, set()) | CODED.get(other, set())

@@ -201,6 +201,7 @@ def growing(tmp_path: Path, new_store: Callable[[], str]) -> Iterator[Growing]:
     made.archive.close()
 
 
+@pytest.mark.sqlite_by_day
 @pytest.mark.slow
 def test_a_change_keeps_its_id_whatever_run_seems_first_later(growing: Growing) -> None:
     """With this seed the step at the 21st run seems to be at one of four runs, as more of them come."""
@@ -218,6 +219,7 @@ def test_a_change_keeps_its_id_whatever_run_seems_first_later(growing: Growing) 
     assert len({change[1] for one in found for change in one}) > 1, "whose first run moves"
 
 
+@pytest.mark.sqlite_by_day
 @pytest.mark.slow
 def test_a_change_that_newer_figures_no_longer_show_is_withdrawn_and_may_come_back(growing: Growing) -> None:
     slow = [*range(21, 31)]
@@ -243,6 +245,7 @@ def test_a_change_that_newer_figures_no_longer_show_is_withdrawn_and_may_come_ba
     assert [(one[0], one[2]) for one in growing.changes()] == [(found, False)]
 
 
+@pytest.mark.sqlite_by_day
 @pytest.mark.slow
 def test_only_series_with_new_runs_are_looked_at(growing: Growing) -> None:
     for number in range(1, 13):
@@ -258,6 +261,7 @@ def test_only_series_with_new_runs_are_looked_at(growing: Growing) -> None:
     assert runs_of_series(growing.archive) == later
 
 
+@pytest.mark.sqlite_by_day
 @pytest.mark.slow
 def test_a_change_that_has_left_the_series_stays(growing: Growing) -> None:
     for number in range(1, 21):
@@ -271,6 +275,7 @@ def test_a_change_that_has_left_the_series_stays(growing: Growing) -> None:
     assert growing.changes() == [change]
 
 
+@pytest.mark.sqlite_by_day
 @pytest.mark.slow
 def test_one_run_steps_back_and_no_times_make_no_change(growing: Growing) -> None:
     """One run; then runs whose ids and times go different ways, and results without seconds."""

@@ -20,6 +20,8 @@ from starlette.testclient import TestClient
 from gateway.local_platform.app import create_platform
 from tests.served_platform import Platform
 
+pytestmark = pytest.mark.sqlite_by_day
+
 _BESIDE = Path(__file__).parents[3] / "shared" / "upstream" / "discovery-api.graphql"
 UPSTREAM = Path(os.environ.get("DBT_DISCOVERY_SDL", _BESIDE))
 PUBLISHED = Path(__file__).parents[2] / "gateway/local_platform/discovery.graphql"

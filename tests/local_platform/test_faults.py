@@ -17,6 +17,8 @@ from gateway.local_platform.faults.switches import SWITCHES, Faults, parse_fault
 from tests.local_platform.reckoning import Reckoning, millis, moment
 from tests.served_platform import ACCOUNT, Platform
 
+pytestmark = pytest.mark.sqlite_by_day
+
 QUERY = "{ environment(id: 201001) { dbtProjectName } job(id: 301001) { id runId } }"
 RIGHT = {"environment": {"dbtProjectName": "finance"}, "job": {"id": 301001, "runId": 70437490011508}}
 
