@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py sbom.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test test-fast test-nightly clients orchestrators agents manifests check format bench schema pages pictures sbom lock demo clean
+.PHONY: help run platform test test-fast test-nightly clients orchestrators agents manifests packages check format bench schema pages pictures sbom lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ agents: ## Install dbt's own MCP server, for the same tests (with Python 3.12 or
 		echo "dbt-mcp is not installed: it needs Python 3.12 or 3.13 (AGENTS_PYTHON=/path/to/python3.12). Its tests are skipped." >&2; fi
 
 manifests: $(VENV)/manifests/done.stamp ## Install the schemas that the files under deploy/ are held against
+
+packages: $(VENV)/dev.stamp ## Install the npm packages that tests need (else the first test that does waits for them)
+	@$(BIN)/python -m tests.node
 
 check: $(VENV)/dev.stamp ## Format, lint, types and import rules
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))

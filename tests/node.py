@@ -7,6 +7,8 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +17,8 @@ import pytest
 
 import hatch_build
 
+HERE = Path(__file__).parent
+FOLDERS = (HERE.parent / "dashboard", HERE / "contract", HERE / "federation", HERE / "streaming")
 OLDEST_NODE = 20
 INSTALL_SECONDS = 300
 
@@ -57,3 +61,16 @@ def unavailable(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def install_all() -> None:
+    """Installs the packages of all folders beside each other; ends the process with what is missing."""
+    try:
+        with ThreadPoolExecutor() as installing:
+            list(installing.map(install_packages, FOLDERS))
+    except (pytest.skip.Exception, pytest.fail.Exception) as problem:
+        sys.exit(str(problem))
+
+
+if __name__ == "__main__":
+    install_all()
