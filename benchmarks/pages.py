@@ -1,11 +1,11 @@
-"""Milliseconds that the pages take of a browser's main thread, in headless Chromium over made-up answers.
+"""What the pages cost a browser, in headless Chromium. Takes two minutes; a goal stands behind each figure.
 
     python -m benchmarks.pages
 
-A timeline of 2,000 and of 5,000 bars is walked by keys, then zoomed and moved, which draws it anew each time; a heat
-map of 200 models × 100 runs is drawn when its page opens. Printed are the main thread's CPU until the page stands, for
-a key and for a picture drawn anew, and the longest task, by CPU. First, the demo's account in a browser that has just
-started: from the request for the page to the first text, and to the first chart, by the clock.
+First the demo's account, the first page of a browser that has just started: milliseconds by the clock until the first
+chart, so nothing else should run. Then pages over made-up answers, in milliseconds of the main thread's CPU, which are
+half as high again on a busy machine: a timeline of 2,000 and of 5,000 bars is walked by keys, then zoomed, which draws
+it anew each time; a heat map of 200 models × 100 runs is drawn when its page opens, and anew in other colours.
 """
 
 from __future__ import annotations
@@ -13,49 +13,58 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.app import create_app
+from benchmarks.first_picture import LONGEST_TASK, described, first_pictures
+from benchmarks.main_thread import TASKS, task_milliseconds, task_times
 from gateway.http.pages.dashboard import dashboard_routes
 from gateway.http.pages.documents import read_documents
-from gateway.settings import Settings
 from tests.browser.browser import Browser, Page, running_browser
 from tests.sockets import listening
 
 THREADS = 16
-KEYS = 100
+KEYS = 40
 START = datetime(2026, 3, 11, 5, tzinfo=UTC)
 DRAWN = "document.querySelector('.chart canvas') !== null"
-# When the first chart of a page stood.
-NOTE_FIRST_CHART = (
-    "new MutationObserver((_, observer) => { if (document.querySelector('.chart svg rect, .chart canvas')) {"
-    " window.firstChart = performance.now(); observer.disconnect(); } })"
-    ".observe(document, {subtree: true, childList: true})"
-)
-FIRST_TEXT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Milliseconds of the main thread's CPU."""
+    """Milliseconds of the main thread's CPU: until the page stands, for a key, for a picture drawn anew, for the first
+    drawing of it, and for the longest task."""
 
     page: float
     key: float
-    picture: float | None
+    anew: float
+    drawing: float
     longest: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A page with one canvas: its address, what it is answered, and what draws it anew."""
+
+    name: str
+    place: str
+    answers: dict[str, dict[str, Any]]
+    redraw: Callable[[Page, int], Awaitable[Any]]
+    goals: str
 
 
 def run_answer(bars: int) -> dict[str, Any]:
@@ -164,85 +173,79 @@ def app_of(answers: dict[str, dict[str, Any]]) -> Starlette:
     return Starlette(routes=[Route("/graphql", answer, methods=["POST"]), *pages])
 
 
-async def task_milliseconds(page: Page) -> float:
-    """What the main thread has worked so far."""
-    metrics = (await page.call("Performance.getMetrics"))["metrics"]
-    return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")) * 1000
-
-
-async def spent(page: Page, keys: Sequence[tuple[str, int]]) -> float:
-    """What a key costs, of these, with what is drawn for it."""
+async def spent(page: Page, times: int, action: Callable[[Page, int], Awaitable[Any]]) -> float:
+    """What an action costs, with what is drawn for it."""
     before = await task_milliseconds(page)
-    for key, code in keys:
-        await page.press(key, code)
+    for number in range(times):
+        await action(page, number)
         await page.run(FRAME)
     idle = await task_milliseconds(page)
-    for _ in keys:
+    for _ in range(times):
         await page.run(FRAME)
-    # What asking for a frame costs by itself is no cost of the key.
-    return (2 * idle - before - await task_milliseconds(page)) / len(keys)
+    # What asking for a frame costs by itself is no cost of the action.
+    return (2 * idle - before - await task_milliseconds(page)) / times
 
 
-def longest_task(trace: Sequence[Mapping[str, Any]]) -> float:
-    """The CPU of the longest task of a page's main thread."""
-    names = {
-        (event["pid"], event["tid"])
-        for event in trace
-        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
-    }
-    tasks = [event.get("tdur", 0) for event in trace if (event["pid"], event["tid"]) in names and event["ph"] == "X"]
-    return max(tasks, default=0) / 1000
+async def walk(page: Page, _number: int) -> None:
+    """One bar or cell to the right."""
+    await page.press("ArrowRight", 39)
 
 
-async def measured(page: Page, address: str, keys: int, *, has_zoom: bool) -> Costs:
+async def zoom(page: Page, number: int) -> None:
+    """In and out."""
+    await page.press(*(("+", 107), ("-", 109))[number % 2])
+
+
+async def recolour(page: Page, number: int) -> None:
+    """Dark and light."""
+    await page.run(f"document.documentElement.dataset.theme = '{('dark', 'light')[number % 2]}'")
+
+
+async def measured(page: Page, address: str, redraw: Callable[[Page, int], Awaitable[Any]]) -> Costs:
     """Opens a page with a canvas, walks it by keys and draws it anew."""
-    # CPU time of the thread, so that what else the machine does counts little.
     await page.call("Performance.enable", timeDomain="threadTicks")
-    categories = {"includedCategories": ["toplevel"], "excludedCategories": ["*"]}
-    await page.call("Tracing.start", transferMode="ReportEvents", traceConfig=categories)
+    await page.call("Tracing.start", transferMode="ReportEvents", traceConfig=TASKS)
     await page.open(address)
     await page.wait_for(DRAWN)
     await page.run(FRAME)
     opened = await task_milliseconds(page)
+    times = task_times(await page.end_trace())
     await page.run("document.querySelector('.chart:has(canvas)').focus()")
-    key = await spent(page, [("ArrowRight", 39)] * keys)
-    picture = await spent(page, [("+", 107), ("-", 109)] * (keys // 2)) if has_zoom else None
-    return Costs(opened, key, picture, longest_task(await page.end_trace()))
+    key, anew = await spent(page, KEYS, walk), await spent(page, KEYS, redraw)
+    return Costs(opened, key, anew, times.frame, times.longest)
 
 
-async def first_picture(browser: Browser) -> tuple[float, float]:
-    """Milliseconds until the demo's account shows its first text and its first chart, the first page of a browser."""
-    app = create_app(Settings())
-    async with listening(uvicorn.Config(app, log_level="error")) as port, browser.page() as page:
-        address = f"http://127.0.0.1:{port}/"
-        async with httpx2.AsyncClient(base_url=address, timeout=60) as client:
-            await client.post("graphql", json={"query": "{ account { runs(first: 500) { totalCount } } }"})
-        await page.call("Page.enable")
-        await page.call("Page.addScriptToEvaluateOnNewDocument", source=NOTE_FIRST_CHART)
-        await page.open(address)
-        chart = await page.wait_for("window.firstChart ?? 0")
-        return await page.wait_for(FIRST_TEXT), chart
+async def costs_of(browser: Browser, picture: Picture) -> Costs:
+    """The medians of some openings."""
+    costs = []
+    async with listening(uvicorn.Config(app_of(picture.answers), log_level="error")) as port:
+        for _ in range(ROUNDS):
+            async with browser.page() as page:
+                costs.append(await measured(page, f"http://127.0.0.1:{port}/{picture.place}", picture.redraw))
+    return Costs(*(statistics.median(getattr(cost, field.name) for cost in costs) for field in fields(Costs)))
+
+
+PICTURES = (
+    Picture("timeline of 2,000 bars", "?run=1", {"run": run_answer(2_000)}, zoom, "8 a key and anew"),
+    Picture("timeline of 5,000 bars", "?run=1", {"run": run_answer(5_000)}, zoom, "none, usable"),
+    Picture("heat map of 200 × 100", "?job=1", {"job": job_answer(200, 100)}, recolour, "50 drawn first and anew"),
+)
 
 
 async def main() -> None:
-    """Print a line for each picture."""
-    pictures = [(f"timeline of {bars:,} bars", "?run=1", {"run": run_answer(bars)}, True) for bars in (2_000, 5_000)]
-    pictures.append(("heat map of 200 × 100", "?job=1", {"job": job_answer(200, 100)}, False))
+    """Print the figures of each page."""
+    for name, opened in zip(("has just started", "has answered before"), await first_pictures(ROUNDS), strict=True):
+        print(f"the demo's account, new browser, gateway that {name}: {described(opened)}", flush=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         async with running_browser(Path(profile)) as browser:
-            text, chart = await first_picture(browser)
-            print(f"the demo's account, by the clock: first text {text:.0f} ms, first chart {chart:.0f} ms")
-            for name, place, answers, has_zoom in pictures:
-                async with (
-                    listening(uvicorn.Config(app_of(answers), log_level="error")) as port,
-                    browser.page() as page,
-                ):
-                    figures = await measured(page, f"http://127.0.0.1:{port}/{place}", KEYS, has_zoom=has_zoom)
-                    drawn = "" if figures.picture is None else f"drawn anew {figures.picture:.1f} ms, "
-                    print(
-                        f"{name}: page {figures.page:.0f} ms, a key {figures.key:.1f} ms, {drawn}"
-                        f"longest task {figures.longest:.0f} ms"
-                    )
+            for picture in PICTURES:
+                costs = await costs_of(browser, picture)
+                print(
+                    f"{picture.name}, ms of CPU: page {costs.page:.0f}, first drawn {costs.drawing:.0f}, a key "
+                    f"{costs.key:.1f}, drawn anew {costs.anew:.1f} (goal: {picture.goals}), longest task "
+                    f"{costs.longest:.0f} of {LONGEST_TASK}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

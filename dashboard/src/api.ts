@@ -1,6 +1,6 @@
 // One request a screen: a trusted document by its id, its variables, and what became of it.
 import { effect, signal, type ReadonlySignal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo } from "preact/hooks";
 import { given } from "./given";
 import { partsOf, withPart, type Json } from "./parts_of";
 
@@ -48,7 +48,8 @@ const LIVE_REFRESH_SECONDS = 300;
 /** The state of a screen, asked again when its variables, the key or `reload` change, and every minute while seen. */
 export function useScreen<Data, Variables>(name: string, variables: ReadonlySignal<Variables>): ReadonlySignal<Screen<Data>> {
   const screen = useMemo(() => signal<Screen<Data>>({ state: "loading", answer: null, isOther: false }), []);
-  useEffect(() => {
+  // Before the first paint: the gateway works while the browser draws.
+  useLayoutEffect(() => {
     let holder = key.peek();
     return effect(() => {
       const asked = JSON.stringify(variables.value);

@@ -8,6 +8,7 @@ import { given } from "./given";
 import { zoneName } from "./format";
 import { startLive } from "./live";
 import { LiveMark, News } from "./parts/news";
+import { Waiting } from "./parts/screen";
 import "./main.css";
 
 type PageOf = ComponentType<{ id: string }>;
@@ -66,7 +67,7 @@ function App() {
       </header>
       <main id="main">
         {missing.value && <p class="notice bad" role="alert">{missing.value}</p>}
-        {Page ? <Shown key={`${name} ${KEYED.has(name) ? id : ""}`} page={Page} id={id} /> : <p role="status">Loading …</p>}
+        {Page ? <Shown key={`${name} ${KEYED.has(name) ? id : ""}`} page={Page} id={id} /> : <Waiting />}
         <News />
         <footer>Times are in your zone, {zoneName()}.</footer>
       </main>

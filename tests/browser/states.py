@@ -59,6 +59,14 @@ def changed(statement: str) -> Answer:
     )
 
 
+LATE = """{
+  const real = window.fetch;
+  window.fetch = async (address, options) => {
+    if (String(address) === "graphql") await new Promise((done) => setTimeout(done, 3000));
+    return real(address, options);
+  };
+}"""
+"""The gateway answers after three seconds, in parts where it has them."""
 NEVER = Answer("() => new Promise(() => {})")
 NO_NETWORK = Answer("async () => { throw new TypeError('Failed to fetch'); }")
 

@@ -48,7 +48,7 @@ PAGES = {
     "time": "?time=folder",
 }
 SHOWN = "document.querySelector('main section') !== null"
-WHOLE = f"{SHOWN} && document.querySelector('.later') === null"
+WHOLE = f"{SHOWN} && document.querySelector('.later, .waiting') === null"
 TEXT = "(document.querySelector('main')?.innerText ?? '')"
 
 
@@ -64,7 +64,7 @@ async def strict_address(settings: Settings, built_pages: Path, tmp_path_factory
 
 
 @asynccontextmanager
-async def opened(browser: Browser, address: str, ready: str = SHOWN) -> AsyncIterator[Page]:
+async def opened(browser: Browser, address: str, ready: str = WHOLE) -> AsyncIterator[Page]:
     async with browser.page() as page:
         await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")
         await page.open(address)
@@ -136,7 +136,7 @@ async def test_the_account_page_shows_what_came_of_many_runs(
         since=WINDOW["since"],
     )
     account = said["account"]
-    async with opened(browser, strict_address, WHOLE) as page:
+    async with opened(browser, strict_address) as page:
         slower = [
             [one["model"]["id"] if one["model"] else f"job {one['job']['name']}", one["certainty"].lower()]
             for one in account["regressions"]["nodes"]
@@ -228,14 +228,14 @@ async def test_filters_live_in_the_address_and_the_back_button_undoes_them(
         await page.run("[...document.querySelectorAll('fieldset input')].at(0).click()")
         await page.wait_for("location.search === '?project=finance'")
         of_finance = (
-            "[...document.querySelectorAll('section[aria-label=\"Slowest models\"] td:first-child')]"
-            ".every((cell) => cell.textContent.startsWith('finance.'))"
+            "((cells) => cells.length > 0 && cells.every((cell) => cell.textContent.startsWith('finance.')))"
+            "([...document.querySelectorAll('section[aria-label=\"Slowest models\"] td:first-child')])"
         )
-        await page.wait_for(f"{SHOWN} && {of_finance}")
+        await page.wait_for(f"{WHOLE} && {of_finance}")
         await page.run("history.back()")
-        await page.wait_for(f"{SHOWN} && location.search === '' && !({of_finance})")
+        await page.wait_for(f"{WHOLE} && location.search === '' && !({of_finance})")
         assert not await page.run("document.querySelector('fieldset input').checked")
-    async with opened(browser, f"{strict_address}?project=finance&period=30d", f"{SHOWN} && {of_finance}") as page:
+    async with opened(browser, f"{strict_address}?project=finance&period=30d", f"{WHOLE} && {of_finance}") as page:
         assert await page.run("document.querySelector('fieldset input').checked")
         assert await page.run("document.querySelector('.filters select').value") == "30d"
 
@@ -381,6 +381,17 @@ async def test_nothing_stands_in_the_way_of_a_reader(
             )
             assert found == [], (width, scheme)
             assert await page.run("document.documentElement.scrollWidth <= innerWidth"), (width, scheme)
+        wall = {"width": 3840, "height": 2160, "deviceScaleFactor": 1, "mobile": False}
+        await page.call("Emulation.setDeviceMetricsOverride", **wall)
+        await page.wait_for(f"{FILLED}.every(([picture, place]) => Math.abs(picture - place) <= 1)")
+        assert await page.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+# How wide each picture is, and its place.
+FILLED = (
+    "[...document.querySelectorAll('.chart')].map((place) => [place.clientWidth, place])"
+    ".map(([width, place]) => [place.querySelector('canvas, svg').getBoundingClientRect().width, width])"
+)
 
 
 @asynccontextmanager
@@ -438,7 +449,7 @@ async def test_a_gateway_in_trouble_is_reported_and_recovered_from(
         failed = "document.querySelector('[role=alert]')?.textContent"
         async with opened(browser, f"http://127.0.0.1:{port}/", failed) as page:
             assert re.search(r"busy\..*OVERLOADED.*Trying again in 1", await page.run(failed))
-            await page.wait_for(f"{SHOWN} && !document.querySelector('[role=alert]')")
+            await page.wait_for(f"{WHOLE} && !document.querySelector('[role=alert]')")
             answers.append(
                 JSONResponse({"errors": [{"message": "x", "extensions": {"code": "DOCUMENT_NOT_TRUSTED"}}]}, 403)
             )
@@ -462,7 +473,7 @@ async def test_a_key_is_typed_once_and_stays_in_memory(browser: Browser, setting
         async with opened(browser, f"http://127.0.0.1:{port}/", asked) as page:
             await page.call("Input.insertText", text=anna.key)
             await page.press("Enter", 13)
-            await page.wait_for(SHOWN)
+            await page.wait_for(WHOLE)
             assert [row[0] for row in await cells(page, "Projects")] == ["finance"]
             await page.run("document.querySelector('section[aria-label=\"Slowest models\"] td a').click()")
             await page.wait_for(f"{TEXT}.includes('Runtime over time')")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from graphql import OperationDefinitionNode, OperationType, parse, validate
 from starlette.applications import Starlette
@@ -76,6 +78,30 @@ async def test_the_page_holds_no_inline_code_and_names_files_that_may_be_kept(
         assert one.endswith(hashlib.sha256(content).hexdigest()[:12])
     for other in ("source.json", "..%2fpage.css", "x.js"):
         assert (await send(app, "GET", f"/dashboard/{other}")).status == 404
+
+
+async def test_files_are_compressed_and_the_page_names_what_its_script_imports(
+    files: Path, executor: SmallExecutor
+) -> None:
+    script = 'import{a}from"./chunk-A1.js";import("./run-B2.js");' + "let x=1;" * 500
+    (files / "main.js").write_text(script, "utf-8")
+    (files / "chunk-A1.js").write_text('export{b as a}from"./chunk-C3.js";', "utf-8")
+    (files / "chunk-C3.js").write_text("export let b=1", "utf-8")
+    (files / "run-B2.js").write_text("1", "utf-8")
+    app = edge(executor)
+    text = (await send(app, "GET", "/")).body.decode()
+    preloaded = re.findall(r'<link rel="modulepreload" href="dashboard/([^"]+)">', text)
+    assert sorted(preloaded) == ["chunk-A1.js", "chunk-C3.js"], "not what is imported when a page is opened"
+    for coding, decode in (("gzip", gzip.decompress), ("br", brotli.decompress)):
+        for _ in range(2):
+            reply = await send(app, "GET", "/dashboard/main.js", headers={"Accept-Encoding": coding})
+            assert reply.headers["content-encoding"] == coding
+            assert reply.headers["vary"] == "Accept-Encoding"
+            assert len(reply.body) < len(script) / 4
+            assert decode(reply.body).decode() == script
+    assert "content-encoding" not in (await send(app, "GET", "/dashboard/main.js")).headers
+    short = await send(app, "GET", "/dashboard/run-B2.js", headers={"Accept-Encoding": "gzip"})
+    assert (short.body, "content-encoding" in short.headers) == (b"1", False)
 
 
 async def test_the_page_says_which_documents_there_are_and_whether_graphiql_is_served(

@@ -62,7 +62,7 @@ function Overview({ account, answer }: { account: Account; answer: Answer<Accoun
   const period = filters.value.period ?? usualPeriod(runs, new Date());
   const { from, until, isPast } = periodOf(runs, PERIODS[period], new Date());
   const recent = runs.filter((run) => within(run, from, until));
-  const failed = (account.failed?.nodes ?? []).filter((run) => within(run, from, until));
+  const failed = account.failed?.nodes.filter((run) => within(run, from, until));
   const query = { document: "account", variables: variables.value };
   const lookedAt = filters.value.period === "all" ? "at any time" : `in ${WINDOW_DAYS} days`;
   return (
@@ -79,16 +79,16 @@ function Overview({ account, answer }: { account: Account; answer: Answer<Accoun
           </>
         )}
       </Section>
-      <Section title="What failed and why" note={failed.length ? count(failed.length, "run") : null} query={query}>
-        {account.failed ? <Failures runs={failed} isCut={account.failed.nodes.length >= 20} /> : <Unread />}
+      <Section title="What failed and why" note={failed?.length ? count(failed.length, "run") : null} query={query}>
+        <Later part={account.failed} isWhole={answer.isWhole} isTall>{(part) => <Failures runs={failed ?? []} isCut={part.nodes.length >= 20} />}</Later>
       </Section>
       <Section title="What got slower" note={lookedAt} query={query}><Later part={windowed?.account.regressions} isWhole={isWhole}>{(part) => <Regressions regressions={part} />}</Later></Section>
       <div class="pair">
         <Section title="Slowest models" note="mean of the last 5 ordinary successful runs" query={query}>
-          <Table caption="Slowest models" columns={MODEL_COLUMNS} rows={account.slowestModels} empty="No model has a runtime." />
+          <Later part={account.slowestModels} isWhole={answer.isWhole}>{(part) => <Table caption="Slowest models" columns={MODEL_COLUMNS} rows={part} empty="No model has a runtime." />}</Later>
         </Section>
         <Section title="Longest jobs" note="mean of the last 5 completed runs" query={query}>
-          <Table caption="Longest jobs" columns={JOB_COLUMNS} rows={account.longestRunningJobs} empty="No job has completed a run." />
+          <Later part={account.longestRunningJobs} isWhole={answer.isWhole}>{(part) => <Table caption="Longest jobs" columns={JOB_COLUMNS} rows={part} empty="No job has completed a run." />}</Later>
         </Section>
       </div>
       <div class="pair wide">
@@ -98,7 +98,7 @@ function Overview({ account, answer }: { account: Account; answer: Answer<Accoun
       <Section title="Wasted builds" note="builds of the last 7 days that changed nothing" query={query}><Later part={windowed?.account.wastedBuilds} isWhole={isWhole}>{(part) => <Waste waste={part} />}</Later></Section>
       <div class="pair">
         <Section title="Stale sources" query={query}>
-          <Table caption="Stale sources" columns={SOURCE_COLUMNS} rows={account.sources?.nodes} empty="Every source that is checked is fresh." />
+          <Later part={account.sources} isWhole={answer.isWhole}>{(part) => <Table caption="Stale sources" columns={SOURCE_COLUMNS} rows={part.nodes} empty="Every source that is checked is fresh." />}</Later>
         </Section>
         <Section title="Projects" query={query}>
           <Table caption="Projects" columns={PROJECT_COLUMNS} rows={account.projects?.nodes} empty="No project is to be seen here." />

@@ -1,4 +1,5 @@
-// Colours of the theme for canvases, which do not see style sheets.
+// What canvases share: when they are drawn, and the theme's colours, as they do not see style sheets.
+import { useLayoutEffect } from "preact/hooks";
 
 export type Colour = (name: string) => string;
 
@@ -24,8 +25,18 @@ export function prepared(canvas: HTMLCanvasElement, width: number, height: numbe
   return context;
 }
 
+/** Draws in a frame of its own after what is given has changed, so that laying out the page and drawing are two tasks. */
+export function useDrawing(draw: () => void, changes: readonly unknown[]): void {
+  useLayoutEffect(() => {
+    const frame = requestAnimationFrame(draw);
+    return () => cancelAnimationFrame(frame);
+  }, changes);
+  // At once, because a printer does not wait for a frame.
+  useLayoutEffect(() => onTheme(draw), changes);
+}
+
 /** Calls back when the colours change: between light and dark, or to be printed. */
-export function onTheme(draw: () => void): () => void {
+function onTheme(draw: () => void): () => void {
   const queries = [matchMedia("(prefers-color-scheme: dark)"), matchMedia("print")];
   const observer = new MutationObserver(draw);
   observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });

@@ -1,10 +1,10 @@
 // A run's results in lanes, on a canvas. Arrow keys, Home and End walk the bars, Enter opens the model, + and − zoom.
 import { useComputed, useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { go, href } from "../address";
 import { count, duration, statusText, words } from "../format";
 import { barAt, ganttLayout, type Bar, type Gantt, type TimedResult } from "../layout/gantt";
-import { onTheme, pixels, prepared, type Place, type TextWidths } from "./canvas";
+import { pixels, prepared, useDrawing, type Place, type TextWidths } from "./canvas";
 import { CopyPicture } from "./copy";
 import { LANE, TOP, ganttHeight, paintGantt, timeScale, type View } from "./gantt_canvas";
 import { useWidth } from "./width";
@@ -50,8 +50,7 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
     const context = canvas.current && width.value ? prepared(canvas.current, width.value, ganttHeight(gantt)) : null;
     if (context) paintGantt(context, { gantt, results, view: view.value, width: width.value, label: label.value, widths: widths.current });
   };
-  useLayoutEffect(draw, [results, width.value, view.value]);
-  useLayoutEffect(() => onTheme(draw), [results]);
+  useDrawing(draw, [results, width.value, view.value]);
   if (gantt.bars.length === 0) return <p class="empty">No result of this run has times.</p>;
   const zoom = (factor: number) => (view.value = zoomed(view.value, factor, gantt, chosen.value));
   const endNear = (event: PointerEvent): number | null => {

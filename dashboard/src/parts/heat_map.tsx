@@ -1,10 +1,10 @@
 // Models × runs on a canvas: blue is faster than the model's own median, orange slower, ✕ failed. Arrow keys walk cells.
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { go, href } from "../address";
 import { changeText, duration, localTime, statusText } from "../format";
 import { ratioScale, type Heat } from "../layout/heat";
-import { channels, fitted, onTheme, pixels, prepared, themeColours, type Colour, type TextWidths } from "./canvas";
+import { channels, fitted, pixels, prepared, themeColours, useDrawing, type Colour, type TextWidths } from "./canvas";
 import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
@@ -28,8 +28,7 @@ export function HeatMap({ heat }: { heat: Heat }) {
     const context = canvas.current && width.value ? prepared(canvas.current, width.value, rows.length * ROW) : null;
     if (context) paint(context, { ...heat, rows }, { label, step, widths: widths.current });
   };
-  useLayoutEffect(draw, [heat, width.value]);
-  useLayoutEffect(() => onTheme(draw), [heat, width.value]);
+  useDrawing(draw, [heat, width.value]);
   const choose = (row: number, column: number) => {
     const isInside = row >= 0 && row < rows.length && column >= 0 && column < heat.runs.length;
     if (isInside) chosen.value = { row, column };

@@ -8,7 +8,8 @@ import { StatusMark } from "./marks";
 const SHOWN_SECONDS = 15;
 
 export function LiveMark() {
-  if (!hasAnswer.value) return null;
+  // Its place is kept, so that the bar does not move when it comes.
+  if (!hasAnswer.value) return <span class="live" />;
   const [sign, word, title] = isLive.value
     ? ["●", "Live", "Runs are shown as they end."]
     : ["○", isBroken.value ? "Reconnecting" : "Every minute", isBroken.value ? "Live updates are interrupted. The page reads its data every minute until they are back." : "The page reads its data every minute."];

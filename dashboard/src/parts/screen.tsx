@@ -108,9 +108,17 @@ export function Unread() {
 }
 
 /** A part of the answer that comes later: what it shows once there, that it is on its way, or that it could not be read. */
-export function Later<Part>({ part, isWhole, children }: { part: Part | null | undefined; isWhole: boolean; children: (part: Part) => ComponentChildren }) {
+export function Later<Part>({ part, isWhole, isTall = false, children }: LaterProps<Part>) {
   if (part) return <>{children(part)}</>;
-  return isWhole ? <Unread /> : <p class="later" role="status">Loading …</p>;
+  return isWhole ? <Unread /> : <p class={isTall ? "later tall" : "later"} role="status">Loading …</p>;
+}
+
+interface LaterProps<Part> {
+  part: Part | null | undefined;
+  isWhole: boolean;
+  /** It takes much room, which is kept for it. */
+  isTall?: boolean;
+  children: (part: Part) => ComponentChildren;
 }
 
 interface SectionProps {

@@ -14,7 +14,8 @@ interface WindowedProps {
 /** What was last answered for the right window; null before that. The rest of the page need not wait for it. */
 export function useWindowed<Data>(data: Data, answer: Answer<unknown>, newest: string | null | undefined): Data | null {
   const asked: { until?: string | null } = JSON.parse(answer.variables);
-  useEffect(() => moveWindow(newest), [newest]);
+  // Not before the answer is whole: its other parts would be asked for twice.
+  useEffect(() => void (answer.isWhole && moveWindow(newest)), [newest, answer.isWhole]);
   const shown = useRef<Data | null>(null);
   if (isInWindow(newest) && (asked.until ?? null) === lastDays().until) shown.current = data;
   return shown.current;

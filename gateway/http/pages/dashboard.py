@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,7 @@ from gateway.http.pages.html_page import address, data_block, file_route, html_p
 
 _FOLDER = "dashboard"
 _SCRIPT, _STYLES = "main.js", "main.css"
+_IMPORT = re.compile(rb'(?:from|import)"\./([^"]+)"')
 
 
 def dashboard_routes(title: str, documents: Sequence[PageDocument], *, has_explorer: bool) -> list[Route]:
@@ -38,11 +40,24 @@ def _read_files() -> dict[str, bytes]:
 def _page(title: str, page_data: Mapping[str, Any], contents: Mapping[str, bytes]) -> str:
     styles = f'<link rel="stylesheet" href="{address(_FOLDER, _STYLES, contents[_STYLES])}">\n'
     script = f'<script type="module" src="{address(_FOLDER, _SCRIPT, contents[_SCRIPT])}"></script>\n'
+    # The browser need not read the script to know what it imports. A chunk's hash is in its name.
+    script += "".join(f'<link rel="modulepreload" href="{_FOLDER}/{name}">\n' for name in _imported(contents))
     body = (
         '<div id="app"><p class="notice">Loading …</p></div>\n'
         "<noscript><p>These pages need JavaScript. GraphQL is at <code>graphql</code>.</p></noscript>\n"
     )
     return html_page(title, head=styles + script, body=body + data_block(page_data))
+
+
+def _imported(contents: Mapping[str, bytes]) -> list[str]:
+    """The files that the first script imports, directly or through others."""
+    imported: dict[str, None] = {}
+    unread = [_SCRIPT]
+    while unread:
+        names = [name.decode() for name in _IMPORT.findall(contents[unread.pop()])]
+        unread += [name for name in names if name not in imported]
+        imported |= dict.fromkeys(names)
+    return list(imported)
 
 
 def _page_without_files(title: str) -> str:

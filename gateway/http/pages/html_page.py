@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.http.compression.content_coding import SHORTEST, ContentCoding, accepted_coding, compress
+
 # GraphiQL's stylesheet carries its fonts and cursors as data; its editor sets styles by script, not inline.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -36,7 +38,11 @@ PAGE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 # Every address of a file holds a hash of its content, so a browser may keep it for good.
-_FILE_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_FILE_HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Vary": "Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
+}
 _MEDIA_TYPES = {"js": "text/javascript", "css": "text/css"}
 
 _HTML = """<!doctype html>
@@ -80,14 +86,27 @@ def page_route(path: str, page: str) -> Route:
 
 
 def file_route(folder: str, contents: Mapping[str, bytes]) -> Route:
-    """A route that sends files of one folder from memory."""
+    """A route that sends files of one folder from memory, compressed as the client accepts it. A file is compressed
+    once for each content coding, when it is first asked for."""
+    compressed: dict[tuple[str, bytes], bytes] = {}
+
+    async def in_coding(name: str, coding: ContentCoding) -> bytes:
+        key = name, coding.name
+        if key not in compressed:
+            start = await compress(contents[name], coding, coding.thorough)
+            compressed[key] = start.data + start.end(b"")
+        return compressed[key]
 
     async def send_file(request: Request) -> Response:
         name = request.path_params["name"]
         content = contents.get(name)
         if content is None:
             return Response("There is no such file.", 404, {"Cache-Control": "no-store"}, "text/plain")
-        media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
-        return Response(content, 200, _FILE_HEADERS, f"{media_type}; charset=utf-8")
+        media_type = f"{_MEDIA_TYPES[name.rpartition('.')[2]]}; charset=utf-8"
+        coding = accepted_coding(request.headers.raw) if len(content) >= SHORTEST else None
+        if coding is None:
+            return Response(content, 200, _FILE_HEADERS, media_type)
+        headers = {**_FILE_HEADERS, "Content-Encoding": coding.name.decode()}
+        return Response(await in_coding(name, coding), 200, headers, media_type)
 
     return Route(f"/{folder}/{{name}}", send_file)
