@@ -269,6 +269,26 @@ async def test_the_run_page_is_walked_by_keys_and_leads_to_the_model(
         assert page.complaints == []
 
 
+async def test_sources_are_found_and_nothing_is_asked_of_an_empty_search(
+    browser: Browser, strict_address: str, warm_gateway: Gateway
+) -> None:
+    said = await warm_gateway.data(
+        '{ account { sources(filter: { nameContains: "RAW_" }, first: 20) '
+        "{ nodes { sourceName name project { id } freshness { status } } } } }"
+    )
+    rows = [
+        [f"{one['sourceName']}.{one['name']}", one["project"]["id"], one["freshness"]["status"].lower()]
+        for one in said["account"]["sources"]["nodes"]
+    ]
+    assert rows
+    async with opened(browser, f"{strict_address}?search=RAW_") as page:
+        assert await cells(page, "Sources") == rows
+        assert page.complaints == []
+    async with opened(browser, f"{strict_address}?search=", f"{TEXT}.includes('Type a part of')") as page:
+        assert not any(page.bodies)
+        assert await page.run("document.querySelector('.notice, [role=alert]')") is None
+
+
 async def test_sliders_ask_what_if(browser: Browser, strict_address: str, warm_gateway: Gateway) -> None:
     said = await warm_gateway.data(
         "query ($id: ID!, $change: WhatIfChange!) { run(id: $id) { utilization { threads } "
@@ -415,7 +435,9 @@ async def test_a_project_that_fails_is_named_and_the_rest_is_shown(
         return JSONResponse(refused) if without_finance(call) and call.document else None
 
     tap.fault = refuse
-    async with disturbed(settings, tap) as address, opened(browser, address) as page:
+    # What is read of many runs takes long without an archive, and is not waited for.
+    ready = "document.querySelector('section[aria-label=\"Slowest models\"] td')"
+    async with disturbed(settings, tap) as address, opened(browser, address, ready) as page:
         notice = await page.wait_for("document.querySelector('.notice.warn')?.textContent")
         assert "Missing from this page: finance." in notice
         assert "marketing.rpt_ltv" in [row[0] for row in await cells(page, "Slowest models")]

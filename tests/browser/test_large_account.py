@@ -16,7 +16,7 @@ from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.browser.browser import CHROMIUM, Browser
-from tests.browser.test_dashboard import WHOLE, cells, opened, shown_seconds
+from tests.browser.test_dashboard import cells, opened, shown_seconds
 from tests.sockets import listening
 
 pytestmark = [
@@ -26,6 +26,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
 ]
 MODELS = 2000
+ELEMENTS = "document.querySelectorAll('main *').length"
+MOST_ELEMENTS = 4000
 RUN = "{ id nodeResults(first: 1) { totalCount } }"
 QUESTION = (
     "{ account { models(first: 1) { totalCount nodes { id } } slowestModels(first: 10, lastRuns: 5)"
@@ -62,7 +64,7 @@ async def test_the_account_the_time_and_the_search_are_those_of_the_api(
     browser: Browser, large: tuple[str, dict[str, Any]]
 ) -> None:
     address, account = large
-    async with opened(browser, f"{address}?period=all", WHOLE) as page:
+    async with opened(browser, f"{address}?period=all") as page:
         models = [[row["model"]["id"], shown_seconds(row["runtime"])] for row in account["slowestModels"]]
         assert [row[:2] for row in await cells(page, "Slowest models")] == models
         tiles = await page.run("[...document.querySelectorAll('.tiles strong')].slice(0, 3).map((e) => +e.textContent)")
@@ -76,6 +78,24 @@ async def test_the_account_the_time_and_the_search_are_those_of_the_api(
     async with opened(browser, f"{address}?search={name}") as page:
         assert name in [row[0] for row in await cells(page, "Models")]
         assert page.complaints == []
+    project = account["models"]["nodes"][0]["id"].partition(".")[0]
+    async with opened(browser, f"{address}?project={project}&period=all") as page:
+        assert {row[0].partition(".")[0] for row in await cells(page, "Slowest models")} == {project}
+        assert await page.run(ELEMENTS) <= MOST_ELEMENTS
+        assert page.complaints == []
+
+
+async def test_what_is_cut_says_so_and_few_elements_are_drawn(
+    browser: Browser, large: tuple[str, dict[str, Any]]
+) -> None:
+    address, account = large
+    run, total = account["run"]["id"], account["run"]["nodeResults"]["totalCount"]
+    places = {f"?run={run}": f"Show 200 more of {total:,}", "?time=node&period=all": "more of ", "?search=m": " of "}
+    for place, text in places.items():
+        async with opened(browser, address + place) as page:
+            assert text in await page.run("document.querySelector('main').innerText"), place
+            assert await page.run(ELEMENTS) <= MOST_ELEMENTS, place
+            assert page.complaints == []
 
 
 async def test_the_newest_run_and_a_job_are_those_of_the_api(

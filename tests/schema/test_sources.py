@@ -60,6 +60,25 @@ async def test_the_stale_ones_come_oldest_first(answers: Gateway, oracle: Oracle
     assert {one["freshness"]["status"] for one in everything} > {"FRESH"}
 
 
+async def test_sources_are_found_by_a_part_of_source_and_table(
+    answers: Gateway, oracle: Oracle, graphs: Mapping[str, Graph]
+) -> None:
+    everything = expected(oracle, graphs)
+    for part in ("RAW_ord", "shop.", "p.raw_o", "no such source"):
+        names = {one["uniqueId"]: ".".join(one["uniqueId"].split(".")[-2:]) for one in everything}
+        said = await answers.data(SOURCES, filter={"nameContains": part})
+        matching = [one for one in everything if part.lower() in names[one["uniqueId"]].lower()]
+        assert said["account"]["sources"]["nodes"] == matching, part
+        assert bool(matching) is (part != "no such source")
+    both = {"nameContains": "raw", "statuses": ["NEVER_CHECKED"]}
+    said = await answers.data(SOURCES, filter=both)
+    assert said["account"]["sources"]["nodes"] == [
+        one for one in everything if "raw" in one["uniqueId"] and one["freshness"]["status"] == "NEVER_CHECKED"
+    ]
+    reply = await answers.ask(SOURCES, filter={"nameContains": " "})
+    assert reply.codes == {"account.sources": "BAD_USER_INPUT"}
+
+
 @pytest.mark.slow
 async def test_all_sources_take_one_request_more_than_the_account(settings: Settings) -> None:
     async with serving(settings) as gateway:

@@ -1,9 +1,9 @@
-// Models and jobs by a part of their name, a run by its id.
+// Models, jobs and sources by a part of their name, a run by its id.
 import { computed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { href, page, change } from "../address";
 import { useScreen } from "../api";
-import { count } from "../format";
+import { count, words } from "../format";
 import type { SearchPageQuery, SearchPageQueryVariables } from "../operations";
 import { Name } from "../parts/marks";
 import { ScreenView, Section } from "../parts/screen";
@@ -19,7 +19,6 @@ const PAUSE = 250;
 export function SearchPage() {
   const field = useRef<HTMLInputElement>(null);
   const timer = useRef(0);
-  const screen = useScreen<SearchPageQuery, SearchPageQueryVariables>("search", variables);
   useTitle("Search");
   useEffect(() => field.current?.focus(), []);
   const onInput = (event: Event) => {
@@ -38,9 +37,14 @@ export function SearchPage() {
         </label>
       </form>
       {/^[0-9a-f-]{4,}$/i.test(text) && <p><a href={href({ run: text })}>Open run <bdi>{text}</bdi></a></p>}
-      <ScreenView screen={screen}>{(data) => (data.account ? <Results hits={data.account} /> : null)}</ScreenView>
+      {text ? <Found /> : <p class="quiet">Type a part of a model's, a job's or a source's name, or the id of a run.</p>}
     </>
   );
+}
+
+function Found() {
+  const screen = useScreen<SearchPageQuery, SearchPageQueryVariables>("search", variables);
+  return <ScreenView screen={screen}>{(data) => (data.account ? <Results hits={data.account} /> : null)}</ScreenView>;
 }
 
 function Results({ hits }: { hits: Hits }) {
@@ -53,6 +57,9 @@ function Results({ hits }: { hits: Hits }) {
       <Section title="Jobs" note={note(hits.jobs?.nodes.length ?? 0, hits.jobs?.totalCount)} query={query}>
         <Table caption="Jobs" columns={columnsTo("job")} rows={hits.jobs?.nodes} first={20} empty="No job has this in its name." />
       </Section>
+      <Section title="Sources" note={note(hits.sources?.nodes.length ?? 0, hits.sources?.totalCount)} query={query}>
+        <Table caption="Sources" columns={SOURCE_COLUMNS} rows={hits.sources?.nodes} first={20} empty="No source has this in its name." />
+      </Section>
     </div>
   );
 }
@@ -60,6 +67,12 @@ function Results({ hits }: { hits: Hits }) {
 function note(shown: number, total: number | undefined): string {
   return total !== undefined && total > shown ? `the first ${shown} of ${count(total, "hit")}` : "";
 }
+
+const SOURCE_COLUMNS: Column<NonNullable<Hits["sources"]>["nodes"][number]>[] = [
+  { head: "Name", value: ({ sourceName, name }) => `${sourceName}.${name}`, cell: ({ sourceName, name }) => <Name text={`${sourceName}.${name}`} /> },
+  { head: "Project", value: ({ project }) => project.id },
+  { head: "When last checked", value: ({ freshness }) => words(freshness.status) },
+];
 
 function columnsTo(target: "model" | "job"): Column<Hit>[] {
   return [

@@ -46,6 +46,7 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.discovery_api.models.filters import ensure_filter
 from gateway.discovery_api.services import BaseQuery
+from gateway.hierarchy.filters.list_filters import SourceFilter
 from gateway.hierarchy.objects.column import Column as ColumnFacts
 from gateway.hierarchy.objects.model import Model as ModelFacts
 from gateway.hierarchy.objects.model import ModelRun as ModelRunFacts
@@ -253,16 +254,20 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         )
 
     def get_sources(
-        self, statuses: Sequence[RunStatus | str] | None = None, *, refresh: bool = False
+        self,
+        statuses: Sequence[RunStatus | str] | None = None,
+        *,
+        name_contains: str | None = None,
+        refresh: bool = False,
     ) -> list[SourceReport]:
         """The sources of all its projects with their last freshness check, ordered by project and unique id.
 
         `statuses` keeps those whose check ended like this: success is fresh, warn and failure are stale, unknown was
-        never checked; None is no constraint.
+        never checked; None is no constraint. `name_contains` is compared with `source.table`, without case.
         """
-        known_statuses = statuses_wanted(statuses)
+        source_filter = SourceFilter(statuses_wanted(statuses), name_contains)
         return self._ask(
-            lambda field_context, projects: sources.select_sources(field_context, projects, known_statuses),
+            lambda field_context, projects: sources.select_sources(field_context, projects, source_filter),
             lambda answer: [SourceReport.of_project(source) for source in answer],
             refresh=refresh,
         )

@@ -6,12 +6,14 @@ A missing field is no constraint; an empty list matches nothing; bounds are incl
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.errors import BadUserInput
 from gateway.hierarchy.filters.model_filters import ModelFilter, contains_text, ensure_text, ensure_times
 from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.source import SourceFreshness
 from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.hierarchy.vocabulary.triggers import TriggerCategory, trigger_category
 
@@ -92,6 +94,28 @@ class JobFilter:
             return False
         finished = job.last_finished_run
         return _within(finished.runtime if finished else None, self.min_seconds, self.max_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFilter:
+    """Criteria of a source; all of them must match.
+
+    `statuses` are of its last freshness check, UNKNOWN where there was none. `name_contains` is compared with
+    `source.table`, without case. Raises BadUserInput for an empty text.
+    """
+
+    statuses: Collection[RunStatus] | None = None
+    name_contains: str | None = None
+
+    def __post_init__(self) -> None:
+        ensure_text("nameContains", self.name_contains)
+
+    def admits(self, checked: SourceFreshness) -> bool:
+        """Whether a source matches."""
+        if self.statuses is not None and checked.status not in self.statuses:
+            return False
+        name = f"{checked.named_source}.{checked.name}"
+        return self.name_contains is None or contains_text(name, self.name_contains)
 
 
 def _trigger(run: Run) -> TriggerCategory | None:

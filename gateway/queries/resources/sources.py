@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
+from gateway.hierarchy.filters.list_filters import SourceFilter
 from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Project
 from gateway.hierarchy.objects.source import Source
-from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 
 
 async def select_sources(
-    context: FieldContext, projects: Sequence[Project], statuses: Collection[RunStatus] | None
+    context: FieldContext, projects: Sequence[Project], source_filter: SourceFilter | None
 ) -> list[Source]:
-    """The sources of these projects whose last check ended in one of `statuses`, ordered by project and unique id.
-
-    None is no constraint; what was never checked is UNKNOWN. Projects that cannot be read are reported.
-    """
+    """The sources of these projects that match, ordered by project and unique id. Projects that cannot be read are
+    reported."""
+    matching = source_filter or SourceFilter()
 
     async def of_project(project: Project) -> list[Source]:
         freshness = await context.loaders.sources(project.environment_id)
-        return [
-            Source(project, checked) for checked in freshness.values() if statuses is None or checked.status in statuses
-        ]
+        return [Source(project, checked) for checked in freshness.values() if matching.admits(checked)]
 
     of_projects = await context.of_each(projects, of_project)
     return sorted((source for of_one in of_projects for source in of_one), key=lambda source: source.place)

@@ -165,17 +165,23 @@ class ProjectFilter:
         )
 
 
-@strawberry.input(description="Criteria a source must meet.")
+@strawberry.input(description="Criteria for a source. All of them must match.")
 class SourceFilter:
     statuses: list[FreshnessStatus] | None = strawberry.field(
         default=strawberry.UNSET,
         description="Only sources with one of these statuses. Leave out for no constraint; [] matches nothing.",
     )
 
-    def to_statuses(self) -> frozenset[RunStatus] | None:
-        """The outcomes of checks wanted, None for any. Raises BadUserInput."""
+    name_contains: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only sources whose name, as `source.table`, contains this text, compared without case.",
+    )
+
+    def to_filter(self) -> list_filters.SourceFilter:
+        """The filter in the hierarchy's words. Raises BadUserInput."""
         statuses = _values(self.statuses, "statuses")
-        return None if statuses is None else frozenset().union(*map(statuses_of_freshness, statuses))
+        outcomes = None if statuses is None else frozenset().union(*map(statuses_of_freshness, statuses))
+        return list_filters.SourceFilter(outcomes, _value(self.name_contains))
 
 
 @strawberry.input(
@@ -364,8 +370,8 @@ def resource_filter(argument: ResourceFilter | None) -> resource.ResourceFilter 
     return argument.to_filter() if argument else None
 
 
-def source_statuses(argument: SourceFilter | None) -> frozenset[RunStatus] | None:
-    return argument.to_statuses() if argument else None
+def source_filter(argument: SourceFilter | None) -> list_filters.SourceFilter | None:
+    return argument.to_filter() if argument else None
 
 
 def history_scope(scope: HistoryScope | None) -> counted_runs.HistoryScope | None:

@@ -54,7 +54,7 @@ from gateway.schema.inputs.filters import (
     model_filter,
     project_filter,
     run_filter,
-    source_statuses,
+    source_filter,
 )
 from gateway.schema.inputs.orders import (
     BY_MODEL_ID,
@@ -222,7 +222,7 @@ class Account(AccountHistory):
         before: Before = strawberry.UNSET,
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
-        chosen = await sources.select_sources(field_context(info), parent.projects, source_statuses(filter))
+        chosen = await sources.select_sources(field_context(info), parent.projects, source_filter(filter))
         return cut(chosen, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(

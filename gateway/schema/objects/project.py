@@ -36,7 +36,7 @@ from gateway.schema.inputs.filters import (
     model_filter,
     resource_filter,
     run_filter,
-    source_statuses,
+    source_filter,
 )
 from gateway.schema.inputs.orders import (
     BY_MODEL_ID,
@@ -227,7 +227,7 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
-        chosen = await sources.select_sources(field_context(info), [parent], source_statuses(filter))
+        chosen = await sources.select_sources(field_context(info), [parent], source_filter(filter))
         return cut(chosen, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(description="How many models the project has.", directives=[NON_NULL])

@@ -34,6 +34,7 @@ from gateway.discovery_api.models import (
     SourceReport,
 )
 from gateway.discovery_api.models import resources as records
+from gateway.hierarchy.filters.list_filters import SourceFilter
 from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.hierarchy.objects.project import Project as Facts
 from gateway.hierarchy.resources.resource import ResourceFilter
@@ -152,17 +153,21 @@ class Project:
         )
 
     def get_sources(
-        self, statuses: Sequence[RunStatus | str] | None = None, *, refresh: bool = False
+        self,
+        statuses: Sequence[RunStatus | str] | None = None,
+        *,
+        name_contains: str | None = None,
+        refresh: bool = False,
     ) -> list[SourceReport]:
         """Its sources with their last freshness check, ordered by unique id.
 
         `statuses` keeps those whose check ended like this: success is fresh, warn and failure are stale, unknown was
-        never checked; None is no constraint.
+        never checked; None is no constraint. `name_contains` is compared with `source.table`, without case.
         """
-        known_statuses = statuses_wanted(statuses)
+        source_filter = SourceFilter(statuses_wanted(statuses), name_contains)
         project = self._facts
         return self._client.ask(
-            lambda field_context: sources.select_sources(field_context, [project], known_statuses),
+            lambda field_context: sources.select_sources(field_context, [project], source_filter),
             lambda answer: [SourceReport.of_project(source) for source in answer],
             refresh=refresh,
         )
