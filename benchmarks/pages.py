@@ -29,6 +29,7 @@ from starlette.routing import Route
 
 from benchmarks.first_picture import LONGEST_TASK, described, first_pictures
 from benchmarks.main_thread import TASKS, task_milliseconds, task_times
+from benchmarks.screens import screen_costs
 from gateway.http.pages.dashboard import dashboard_routes
 from gateway.http.pages.documents import read_documents
 from tests.browser.browser import Browser, Page, running_browser
@@ -236,6 +237,8 @@ async def main() -> None:
     """Print the figures of each page."""
     for name, opened in zip(("has just started", "has answered before"), await first_pictures(ROUNDS), strict=True):
         print(f"the demo's account, new browser, gateway that {name}: {described(opened)}", flush=True)
+    screens = ", ".join(f"{name} {first:.0f} and {again:.0f}" for name, first, again in await screen_costs())
+    print(f"the gateway's CPU for the demo's pages, first and again, ms: {screens}", flush=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         async with running_browser(Path(profile)) as browser:
             for picture in PICTURES:
