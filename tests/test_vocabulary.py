@@ -82,7 +82,7 @@ ONE_THING = {
     },
     "a change of a run, as it is asked for and as it is applied": {"SpeedUp", "WhatIfChange"},
     "a filter, as it is asked for and as it is applied": {
-        *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SearchFilter"},
+        *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SourceFilter", "SearchFilter"},
     },
     "the library's paths of import are its users'": {
         *{"BaseQuery", "EnvironmentService", "JobService", "ModelService", "ConfigurationError", "UpstreamError"},

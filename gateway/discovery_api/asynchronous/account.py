@@ -250,10 +250,16 @@ class AsyncAccount:
         ]
 
     async def get_sources(
-        self, statuses: Sequence[RunStatus | str] | None = None, *, refresh: bool = False
+        self,
+        statuses: Sequence[RunStatus | str] | None = None,
+        *,
+        name_contains: str | None = None,
+        refresh: bool = False,
     ) -> list[SourceReport]:
         """As `dbtAccount.get_sources`."""
-        return await asyncio.to_thread(self._account.get_sources, statuses, refresh=refresh)
+        return await asyncio.to_thread(
+            self._account.get_sources, statuses, name_contains=name_contains, refresh=refresh
+        )
 
     async def slowest_models(
         self,

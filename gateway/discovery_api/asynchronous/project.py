@@ -103,10 +103,16 @@ class AsyncProject:
         ]
 
     async def get_sources(
-        self, statuses: Sequence[RunStatus | str] | None = None, *, refresh: bool = False
+        self,
+        statuses: Sequence[RunStatus | str] | None = None,
+        *,
+        name_contains: str | None = None,
+        refresh: bool = False,
     ) -> list[SourceReport]:
         """As `Project.get_sources`."""
-        return await asyncio.to_thread(self._project.get_sources, statuses, refresh=refresh)
+        return await asyncio.to_thread(
+            self._project.get_sources, statuses, name_contains=name_contains, refresh=refresh
+        )
 
     async def get_resources(
         self,
