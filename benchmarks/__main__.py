@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from benchmarks import (
     archive,
     archive_large,
+    columnar,
     gateway_job,
     held,
     lists,
@@ -93,6 +94,10 @@ def _archive_large(schedule: Schedule) -> bool:
     return archive_large.show(archive.PLACE, schedule.rounds)
 
 
+def _columnar(schedule: Schedule) -> bool:
+    return columnar.show(archive.PLACE, schedule.rounds)
+
+
 PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "lists": _lists,
     "list500": _list_of_500,
@@ -109,6 +114,7 @@ PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "held": _held,
     "archive": _archive,
     "archive-large": _archive_large,
+    "columnar": _columnar,
     "workers": workers.run,
     "upstream": _upstream_tables,
 }

@@ -52,7 +52,7 @@ _HISTORY = "query ($id: ID!) { model(id: $id) { id runs(first: 100) { nodes { ru
 
 def show(place: Path, rounds: int) -> bool:
     """Prints a line for each question; whether all goals are met."""
-    store = _prepared(place)
+    store = prepared(place, _ONE_RUN)
     print("\narchive-large: 100,000 models x 100 runs, 10,000,000 results")
     met = [_show_cold(store, name, *asked, rounds=min(rounds, 3)) for name, asked in _QUESTIONS.items()]
     return all([*met, _show_histories(store)])
@@ -104,17 +104,19 @@ def _ask(server: Running, body: Mapping[str, Any]) -> Any:
     return answer["data"]
 
 
-def _prepared(place: Path) -> str:
-    """The archive's address; it is made where it is not there."""
-    file, made = place / "50x2000x100.db", place / "50x2000x100.db.part"
+def prepared(place: Path, one_run: Size) -> str:
+    """The address of an archive of a hundred such runs; it is made where it is not there."""
+    name = f"{one_run.environments}x{one_run.models}"
+    file, made = place / f"{name}x{_RUNS}.db", place / f"{name}x{_RUNS}.db.part"
     if file.exists():
         return f"sqlite:///{file}"
     for left in place.glob(f"{made.name}*"):
         left.unlink()
-    folder = place / "50x2000x1"
+    folder = place / f"{name}x1"
     if not folder.exists():
-        write_account(folder, _ONE_RUN)
-    print("Making an archive of 10 million results (once, some minutes) ...", file=sys.stderr)
+        write_account(folder, one_run)
+    count = one_run.environments * one_run.models * _RUNS
+    print(f"Making an archive of {count:,} results (once) ...", file=sys.stderr)
     store = f"sqlite:///{made}"
     command = [sys.executable, "-m", "gateway", "ingest", str(folder), "--no-raw", "--store", store]
     subprocess.run(command, check=True, capture_output=True)

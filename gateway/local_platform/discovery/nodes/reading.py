@@ -219,7 +219,8 @@ def run_statuses(connection: Connection, run_id: int) -> dict[str, str]:
         .join(invocations, invocations.c.id == results.c.invocation_id)
         .where(invocations.c.run_id == run_id, results.c.final)
     )
-    return dict(visible_rows(connection, query, of_runs(connection, [run_id])))
+    rows = list(visible_rows(connection, query, of_runs(connection, [run_id])))
+    return dict(rows)
 
 
 def resource_keys(connection: Connection, environment_id: int, unique_ids: Iterable[str]) -> dict[str, int]:
