@@ -125,6 +125,10 @@ def _add_run(commands: Commands) -> None:
     run = _add(commands, "run", "the facts of a run, its slowest models, and what failed")
     run.add_argument("run", metavar="ID|latest", help="a run's id, or the newest run")
     run.add_argument("--job", metavar="NAME|ID", help="latest: the newest run of this job")
+    run.add_argument("--otlp", metavar="URL", help="also send the run as a trace to an OTLP collector over HTTP")
+    run.add_argument(
+        "--openlineage", metavar="URL|FILE", help="also send the run as OpenLineage events, or write them to a file"
+    )
     run.add_argument("--trace", type=Path, metavar="FILE", help="also write the run as a trace, for ui.perfetto.dev")
     _add_first(run, "models and failures", 10)
     _add_limit(run, _limit, "SECONDS|PERCENT", "it took more than this, or (20%%) so much more than a typical run")

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from gateway.cli.questions import columns
 from gateway.cli.questions.answer import Cell, LabelledValue, Limit, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
+from gateway.cli.questions.run_exports.finished_run import finished_run
+from gateway.cli.questions.run_exports.openlineage import send_lineage
+from gateway.cli.questions.run_exports.otlp import send_trace
 from gateway.cli.questions.trace import write_trace
 from gateway.discovery_api.api import Job, Run, dbtAccount
 from gateway.discovery_api.models import SearchFilter
 from gateway.discovery_api.models.resources import RunFailure
+from gateway.settings import environment_variables
 
 
 def failures(options: argparse.Namespace) -> int:
@@ -64,8 +68,22 @@ def _run(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
         Table("failures", columns.FAILED, failed, "Nothing failed."),
     )
     facts, measure = tuple(_facts(run)), _measure(account, run, options.fail_over)
+    return TerminalAnswer(tables, facts, tuple(_exported(account, run, options)), measure)
+
+
+def _exported(account: dbtAccount, run: Run, options: argparse.Namespace) -> Iterator[str]:
+    """Writes and sends the run where the options say; a sentence for each."""
     missing = write_trace(run, options.trace) if options.trace else None
-    return TerminalAnswer(tables, facts, (missing,) if missing else (), measure)
+    if missing:
+        yield missing
+    if options.otlp is None and options.openlineage is None:
+        return
+    finished, variables = finished_run(run), environment_variables()
+    if options.otlp is not None:
+        yield send_trace(finished, options.otlp, variables)
+    if options.openlineage is not None:
+        adapters = {project.project_id: project.adapter_type for project in account.projects}
+        yield send_lineage(finished, adapters, options.openlineage, variables)
 
 
 def _facts(run: Run) -> Iterator[LabelledValue]:

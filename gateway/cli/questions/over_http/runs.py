@@ -121,8 +121,10 @@ _NO_RUN = "No run has this id. `gateway run latest` shows the newest one, `gatew
 
 def show_run(client: GraphQLClient, options: argparse.Namespace) -> TerminalAnswer:
     """`gateway run`."""
-    if options.trace:
-        raise BadUserInput("--trace reads the run itself: leave --url out, and name the archive with --store.")
+    if options.trace or options.otlp or options.openlineage:
+        raise BadUserInput(
+            "--trace, --otlp and --openlineage read the run itself: leave --url out, and name the archive with --store."
+        )
     name = run_id(client, options, options.run)
     percent = options.fail_over is not None and options.fail_over.is_percent
     variables = {"run": name, "first": options.first, "failures": min(options.first, _MOST_FAILURES)}

@@ -1,0 +1,1 @@
+"""A finished run for other systems: as a trace over OTLP, and as OpenLineage events."""
