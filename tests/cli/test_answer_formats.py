@@ -97,3 +97,16 @@ def test_an_output_that_cannot_show_a_letter_gets_its_escape(demo_store: str, mo
     assert answered(options, lambda _account, _options: an_answer(("模", 1.0, "ü"))) == 0
     plain.seek(0)
     assert "\\u6a21" in plain.read()
+
+
+def test_a_series_ends_in_a_sparkline_where_a_terminal_can_show_one() -> None:
+    columns = (TableColumn("run", "run"), TableColumn("seconds", "runtime", "s", bar=True))
+    rows: tuple[tuple[Cell, ...], ...] = (("5", 8.0), ("4", None), ("3", 4.0), ("2", 0.0), ("1", 1.0))
+    answer = TerminalAnswer((Table("rows", columns, rows, "", is_series=True),))
+    assert as_text(answer, 40).endswith("\n\nruntime, oldest to newest  ▂▁▅ █\n")
+    # The newest where not all fit.
+    assert as_text(answer, 31).endswith("\n\nruntime, oldest to newest  ▁▅ █\n")
+    for elsewhere in (as_text(answer), as_text(answer, 40, blocks=False), as_text(answer, 20)):
+        assert "oldest to newest" not in elsewhere
+    two = TerminalAnswer((Table("rows", columns, rows[:2], "", is_series=True),))
+    assert "oldest to newest" not in as_text(two, 40)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -183,6 +184,34 @@ def test_builds_that_changed_nothing(ask: Ask, demo_store: str) -> None:
     assert shown["builds_per_day"] == pytest.approx(found.builds_per_day)
     assert ask("waste", *window, "--fail-over", "0.1").returncode == 3
     assert "No build is known to be wasted." in ask("waste", "--since", "2026-06-01").stdout
+
+
+@pytest.mark.slow
+def test_what_got_slower_for_good(ask: Ask, oracle: Oracle) -> None:
+    """The demo's planted change: the model is slower from its new commit on."""
+    since = ("--since", "2026-02-01")
+    (shown,) = ask("regressions", *since, "--json").json["regressions"]
+    history = [
+        attempt for attempt in oracle.model("storefront.fct_basket_pairs").history if attempt.job["id"] == 304001
+    ]
+    shas = {attempt.run.record["id"]: attempt.run.record["git_sha"] for attempt in history}
+    first = int(shown["first_run"])
+    assert (shown["model"], shown["job_id"], shown["cause"], shown["certainty"]) == (
+        "model.storefront.fct_basket_pairs",
+        "304001",
+        "code",
+        "confirmed",
+    )
+    before = [attempt for attempt in history if attempt.run.record["id"] < first]
+    after = [attempt for attempt in history if attempt.run.record["id"] >= first]
+    assert shas[before[0].run.record["id"]] != shas[first]
+    for attempts, figure in ((before, shown["before_seconds"]), (after, shown["after_seconds"])):
+        assert median(attempt.result.execution_time for attempt in attempts) == pytest.approx(figure, rel=0.1)
+    assert ask("regressions", *since, "--tag", "pii", "--json").json["regressions"] == []
+    assert ask("regressions", "--since", "2026-06-01").stdout == "Nothing got slower for good.\n"
+    assert ask("regressions", *since, "--fail-over", "5").returncode == 3
+    assert ask("regressions", *since, "--fail-over", "50").returncode == 0
+    assert ask("regressions", "--since", "2026-06-01", "--fail-over", "0").returncode == 0
 
 
 @pytest.mark.slow

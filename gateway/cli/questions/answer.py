@@ -32,12 +32,16 @@ class LabelledValue:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under columns, in the order they are shown. `nothing` is what a person reads where there are no rows."""
+    """Rows under columns, in the order they are shown. `nothing` is what a person reads where there are no rows.
+
+    `is_series`: rows are moments, newest first, and a terminal shows the column with bars as a sparkline too.
+    """
 
     key: str
     columns: tuple[TableColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     nothing: str
+    is_series: bool = False
 
 
 @dataclass(frozen=True, slots=True)

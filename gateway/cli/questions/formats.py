@@ -18,18 +18,22 @@ _WIDEST_BAR = 24
 _NARROWEST_BAR = 6
 _LEAST_OF_THE_LAST = 20
 _EIGHTHS = "▏▎▍▌▋▊▉█"
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+_LEAST_OF_A_SERIES = 3
 
 
 def as_text(answer: TerminalAnswer, columns: int | None = None, *, blocks: bool = True) -> str:
     """Aligned lines for a person, ending with a new line.
 
     `columns` is the width of a terminal: bars fill what is left of it, and a last column of text that would not fit is
-    cut. None for anything else: no bars, nothing cut. `blocks`: whether block characters can be shown; else bars are #.
+    cut. None for anything else: no bars, nothing cut. `blocks`: whether block characters can be shown; else bars are #,
+    and there are no sparklines.
     """
     parts = [_facts(answer.facts)] if answer.facts else []
     for table in answer.tables:
         title = f"{table.key.replace('_', ' ').capitalize()}\n" if len(parts) or len(answer.tables) > 1 else ""
-        parts.append(title + _aligned(table, columns, blocks))
+        line = _sparkline(table, columns) if table.is_series and columns is not None and blocks else ""
+        parts.append(title + _aligned(table, columns, blocks) + line)
     return "\n".join(parts)
 
 
@@ -110,6 +114,28 @@ def _bars(table: Table, room: int, blocks: bool) -> list[str]:
     greatest = max(numbers) or 1.0
     width = min(room, _WIDEST_BAR)
     return [_bar(number / greatest * width, blocks) for number in numbers]
+
+
+def _sparkline(table: Table, columns: int) -> str:
+    """The numbers of the column with bars from the oldest to the newest, as high as they are of the greatest: a space
+    where there is none, the newest where not all fit. Empty for fewer than three."""
+    place = next((place for place, column in enumerate(table.columns) if column.bar), None)
+    if place is None:
+        return ""
+    label = f"{table.columns[place].title}, oldest to newest{_GAP}"
+    room = max(0, columns - len(label))
+    cells = [row[place] for row in table.rows[:room]]
+    numbers = [float(cell) if isinstance(cell, int | float) else None for cell in reversed(cells)]
+    known = [number for number in numbers if number is not None]
+    if len(known) < _LEAST_OF_A_SERIES:
+        return ""
+    greatest = max(known) or 1.0
+    heights = (" " if number is None else _HEIGHTS[_height(number / greatest)] for number in numbers)
+    return f"\n{label}{''.join(heights)}\n"
+
+
+def _height(share: float) -> int:
+    return min(len(_HEIGHTS) - 1, max(0, int(share * len(_HEIGHTS))))
 
 
 def _bar(length: float, blocks: bool) -> str:

@@ -26,7 +26,9 @@ def search(options: argparse.Namespace) -> int:
 def _model(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     model = _named(account, options.name)
     rows = tuple(_row(run) for run in model.get_runs(options.last_runs))
-    return TerminalAnswer((Table("runs", columns.RUNS_OF_MODEL, rows, "It never ran."),), tuple(_facts(model)))
+    return TerminalAnswer(
+        (Table("runs", columns.RUNS_OF_MODEL, rows, "It never ran.", is_series=True),), tuple(_facts(model))
+    )
 
 
 def _named(account: dbtAccount, name: str) -> Model:

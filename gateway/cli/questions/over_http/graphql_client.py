@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.cli.no_redirects import NoRedirects
 from gateway.errors import BadUserInput, ConfigurationError, GatewayError, UpstreamInvalidResponse, UpstreamUnavailable
 
 KEY_VARIABLE = "DBT_GATEWAY_KEY"
@@ -42,7 +43,7 @@ class GraphQLClient:
         self._url = f"{parts.scheme}://{parts.netloc}{path if path.endswith('/graphql') else f'{path}/graphql'}"
         self._key = key
         # Redirects are not followed: the key is for this address.
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = urllib.request.build_opener(NoRedirects)
 
     def ask(self, document: str, variables: Mapping[str, Any]) -> GatewayAnswer:
         """The answer to a document; None among the variables is left out.
@@ -105,8 +106,3 @@ class GraphQLClient:
         if status == 403 or error.get("extensions", {}).get("code") == "FORBIDDEN":
             return ConfigurationError(f"The gateway at {self._shown} does not let this key ask: {message}")
         return GatewayError(f"The gateway at {self._shown} answers: {message}")
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any) -> None:
-        return None

@@ -66,7 +66,7 @@ def show_model(client: GraphQLClient, options: argparse.Namespace) -> TerminalAn
         _FRESHNESS[model["freshness"]["status"]] if model["freshness"] else None,
     )
     facts = tuple(LabelledValue(column, value) for column, value in zip(columns.MODEL_FACTS, values, strict=True))
-    return TerminalAnswer((Table("runs", columns.RUNS_OF_MODEL, rows, "It never ran."),), facts)
+    return TerminalAnswer((Table("runs", columns.RUNS_OF_MODEL, rows, "It never ran.", is_series=True),), facts)
 
 
 def search(client: GraphQLClient, options: argparse.Namespace) -> TerminalAnswer:

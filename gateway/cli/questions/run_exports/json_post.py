@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.cli.no_redirects import NoRedirects
 from gateway.errors import BadUserInput, ConfigurationError, UpstreamUnavailable
 
 _SECONDS = 30.0
@@ -42,7 +43,7 @@ class Receiver:
         request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310
         try:
             # Redirects are not followed: the headers are for this address.
-            with urllib.request.build_opener(_NoRedirects).open(request, timeout=_SECONDS) as response:
+            with urllib.request.build_opener(NoRedirects).open(request, timeout=_SECONDS) as response:
                 return _object(response.read(_MOST_BYTES))
         except urllib.error.HTTPError as refused:
             refused.close()
@@ -56,11 +57,6 @@ class Receiver:
                 f"{self.url} cannot be reached: {words}. Check {self.option}, then send the run again: it is the same "
                 "for the receiver."
             ) from None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any) -> None:
-        return None
 
 
 def _advice(status: int) -> str:

@@ -33,6 +33,17 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class _Tables:
+    """What a resource reads and writes."""
+
+    inputs: Sequence[Json] = ()
+    outputs: Sequence[Json] = ()
+
+
+_NO_TABLES = _Tables()
+
+
+@dataclass(frozen=True, slots=True)
 class _Datasets:
     """The tables of a run, by the unique ids of what builds them."""
 
@@ -117,23 +128,22 @@ def _built(finished: FinishedRun, executed: Executed, datasets: _Datasets) -> Se
     if result.rows_affected is not None and result.rows_affected >= 0:
         statistics = _facet("1-0-2/OutputStatisticsOutputDatasetFacet.json#/$defs/OutputStatisticsOutputDatasetFacet")
         outputs[0]["outputFacets"] = {"outputStatistics": statistics | {"rowCount": result.rows_affected}}
+    tables = _Tables(inputs, outputs)
     ended = _with_error(run, result.status, result.message)
     return (
-        _event("START", executed.start, run, job, inputs, outputs),
-        _event(_end(result.status), executed.end, ended, job, inputs, outputs),
+        _event("START", executed.start, run, job, tables),
+        _event(_end(result.status), executed.end, ended, job, tables),
     )
 
 
-def _event(
-    kind: str, moment: datetime, run: Json, job: Json, inputs: Sequence[Json] = (), outputs: Sequence[Json] = ()
-) -> Json:
+def _event(kind: str, moment: datetime, run: Json, job: Json, tables: _Tables = _NO_TABLES) -> Json:
     return {
         "eventType": kind,
         "eventTime": moment.isoformat(timespec="microseconds"),
         "run": run,
         "job": job,
-        "inputs": list(inputs),
-        "outputs": list(outputs),
+        "inputs": list(tables.inputs),
+        "outputs": list(tables.outputs),
         "producer": _PRODUCER,
         "schemaURL": _EVENT,
     }

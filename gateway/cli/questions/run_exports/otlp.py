@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -38,6 +39,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Value = str | bool | int | float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _OtlpSpan:
+    trace: str
+    span: str
+    name: str
+    kind: int
+    start: datetime
+    end: datetime
+
+    def with_attributes(self, attributes: Mapping[str, Value]) -> dict[str, Any]:
+        """The span as OTLP writes it in JSON."""
+        return {
+            "traceId": self.trace,
+            "spanId": self.span,
+            "name": self.name,
+            "kind": self.kind,
+            "startTimeUnixNano": _nanoseconds(self.start),
+            "endTimeUnixNano": _nanoseconds(self.end),
+            "attributes": _attributes(attributes),
+        }
+
+
 def send_trace(finished: FinishedRun, url: str, variables: Mapping[str, str]) -> str:
     """Sends the spans of a run to a collector; what was sent, in a sentence.
 
@@ -62,8 +85,8 @@ def spans_of(finished: FinishedRun) -> Iterator[dict[str, Any]]:
     run = finished.run
     trace, root = _hex(finished, 16), _hex(finished, 8, "run")
     name = f"RUN {finished.job_name}"
-    span = _span(trace, root, name, _SERVER, finished.start, finished.end, _run_attributes(finished))
-    yield span | _status(run.status, run.error)
+    span = _OtlpSpan(trace, root, name, _SERVER, finished.start, finished.end)
+    yield span.with_attributes(_run_attributes(finished)) | _status(run.status, run.error)
     for executed in finished.executed:
         yield _task(finished, executed, trace, root)
 
@@ -84,8 +107,8 @@ def _task(finished: FinishedRun, executed: Executed, trace: str, root: str) -> d
         "thread.name": result.thread,
         "error.type": result.status_text if result.status is RunStatus.failure else None,
     }
-    span = _span(trace, task, result.name, _INTERNAL, executed.start, executed.end, attributes)
-    return {**span, "parentSpanId": root} | _status(result.status, result.message)
+    span = _OtlpSpan(trace, task, result.name, _INTERNAL, executed.start, executed.end)
+    return {**span.with_attributes(attributes), "parentSpanId": root} | _status(result.status, result.message)
 
 
 def _run_attributes(finished: FinishedRun) -> dict[str, Value]:
@@ -101,20 +124,6 @@ def _run_attributes(finished: FinishedRun) -> dict[str, Value]:
         "dbt.job_id": run.job_id,
         "dbt.status": run.status_text,
         "error.type": run.status_text if run.status is RunStatus.failure else None,
-    }
-
-
-def _span(
-    trace: str, span: str, name: str, kind: int, start: datetime, end: datetime, attributes: Mapping[str, Value]
-) -> dict[str, Any]:
-    return {
-        "traceId": trace,
-        "spanId": span,
-        "name": name,
-        "kind": kind,
-        "startTimeUnixNano": _nanoseconds(start),
-        "endTimeUnixNano": _nanoseconds(end),
-        "attributes": _attributes(attributes),
     }
 
 
