@@ -37,7 +37,6 @@ from gateway.http.request.documents import DocumentLimits
 from gateway.http.streaming.live_connections import LivePolicy
 from gateway.http.webhooks import Tell, WebhookPolicy
 from gateway.mcp.tool import read_texts
-from gateway.purging.cache_purger import CachePurger
 from gateway.schema.build import build_schema, print_sdl
 from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.tokens.token_proofs import TokenProofs
@@ -45,6 +44,7 @@ from gateway.services.tokens.token_services import TokenServices, upstream_of
 from gateway.settings import Settings, environment_variables
 from gateway.settings.problems import UNSIGNED
 from gateway.telemetry.exporting import open_tracing
+from gateway.telemetry.samples import ReadSamples
 from gateway.telemetry.tracing import Tracing
 from gateway.wiring.authenticator import authenticator_of
 from gateway.wiring.purging import purging
@@ -69,7 +69,7 @@ def create_app(
     executor = GatewayExecutor(
         *(runner, StreamRunner(schema, runner), settings.request_seconds, tracing), cache_tags=settings.cache_tags
     )
-    purgers: list[CachePurger] = []
+    figures: list[ReadSamples] = []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -86,18 +86,23 @@ def create_app(
             executor.start(services, by_token)
             stack.callback(executor.stop)
             await stack.enter_async_context(open_agents())
-            purgers[:] = await stack.enter_async_context(purging(settings, services))
+            figures[:] = [upstream.samples, *await _start_purging(stack, settings, services)]
             app.state.services = executor.services
             yield
 
     policy = _edge_policy(settings, print_sdl(schema), tracing, executor.known_models)
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
-    samples = samples_of(lambda: executor.services, lambda: purgers)
+    samples = samples_of(lambda: executor.services, lambda: figures)
     tell = _tell_events(lambda: executor.services, settings)
     counting = _counting_fields(policy, settings, runner)
     edge = create_edge(executor, counting, readiness, lifespan, tell=tell, samples=samples)
     open_agents = _agent_sessions(edge, schema, policy) if settings.mcp else nullcontext
     return edge
+
+
+async def _start_purging(stack: AsyncExitStack, settings: Settings, services: Services) -> list[ReadSamples]:
+    """Has caches in front told what is outdated, until the stack is closed; returns what reads the figures of it."""
+    return [purger.samples for purger in await stack.enter_async_context(purging(settings, services))]
 
 
 def _counting_fields(policy: EdgePolicy, settings: Settings, runner: OperationRunner) -> EdgePolicy:

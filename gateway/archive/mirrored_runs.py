@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,13 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 
 from gateway.archive.leases import lease_of
 from gateway.archive.tables.many_keys import chunks
-from gateway.archive.tables.mirror_tables import MirrorOutcome, ended_runs, mirrored_runs, mirrors
+from gateway.archive.tables.mirror_tables import MirrorCause, MirrorOutcome, ended_runs, mirrored_runs, mirrors
 
 
 @dataclass(frozen=True, slots=True)
 class MirroredRun:
-    """What was read of a run; `reason` says what could not be. Times are microseconds since 1970."""
+    """What was read of a run; `reason` says what could not be, `cause` the kind of reason. Times are microseconds since
+    1970."""
 
     run_id: int
     account_id: int
@@ -24,6 +25,7 @@ class MirroredRun:
     reason: str | None
     tries: int
     tried_at: int
+    cause: MirrorCause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def note_run(connection: Connection, run: MirroredRun) -> None:
         "reason": run.reason,
         "tries": run.tries,
         "tried_at": run.tried_at,
+        "cause": run.cause,
     }
     here = mirrored_runs.c.run_id == run.run_id
     if not connection.execute(update(mirrored_runs).where(here).values(values)).rowcount:
@@ -69,16 +72,36 @@ def unread_runs(connection: Connection, account_id: int, most_tries: int) -> lis
     """The runs that could not be read yet, and those that were read in part fewer than so many times; the newest
     first."""
     unread = mirrored_runs.c.outcome == MirrorOutcome.UNREAD.value
-    in_part = and_(mirrored_runs.c.outcome == MirrorOutcome.PARTIAL.value, mirrored_runs.c.tries < most_tries)
+    in_part = and_(
+        mirrored_runs.c.outcome.in_((MirrorOutcome.PARTIAL.value, MirrorOutcome.DISCOVERED.value)),
+        mirrored_runs.c.tries < most_tries,
+    )
     query = select(mirrored_runs).where(mirrored_runs.c.account_id == account_id, or_(unread, in_part))
     ordered = query.order_by(mirrored_runs.c.created_at.desc(), mirrored_runs.c.run_id)
     return [_mirrored(row) for row in connection.execute(ordered)]
 
 
-def count_outcomes(connection: Connection, account_id: int) -> dict[str, int]:
-    """How many runs ended in each outcome."""
-    query = select(mirrored_runs.c.outcome, func.count()).group_by(mirrored_runs.c.outcome)
-    return dict(connection.execute(query.where(mirrored_runs.c.account_id == account_id)).tuples())
+@dataclass(frozen=True, slots=True)
+class MirrorFigures:
+    """How the mirror of an account stands: how many runs are noted by outcome and cause, how many that dbt lists are
+    not dealt with yet (None before it asked), when a pass last came to its end, and requests to dbt of all passes."""
+
+    runs: Mapping[tuple[str, str], int]
+    remaining: int | None
+    swept_at: int | None
+    requests: int
+
+
+def mirror_figures(connection: Connection, account_id: int) -> MirrorFigures | None:
+    """The figures of an account; None where nobody ever mirrored it. Two statements."""
+    row = connection.execute(select(mirrors).where(mirrors.c.account_id == account_id)).first()
+    if row is None:
+        return None
+    cause = func.coalesce(mirrored_runs.c.cause, "")
+    query = select(mirrored_runs.c.outcome, cause, func.count()).group_by(mirrored_runs.c.outcome, cause)
+    counts = connection.execute(query.where(mirrored_runs.c.account_id == account_id))
+    runs = {(outcome, named): count for outcome, named, count in counts}
+    return MirrorFigures(runs, row.remaining, row.swept_at, row.requests)
 
 
 def note_ended(connection: Connection, account_id: int, run_id: int) -> None:
@@ -102,6 +125,6 @@ def forget_ended(connection: Connection, run_ids: Collection[int]) -> None:
 
 
 def _mirrored(row: Any) -> MirroredRun:
-    return MirroredRun(
-        row.run_id, row.account_id, row.created_at, MirrorOutcome(row.outcome), row.reason, row.tries, row.tried_at
-    )
+    cause = None if row.cause is None else MirrorCause(row.cause)
+    outcome = MirrorOutcome(row.outcome)
+    return MirroredRun(row.run_id, row.account_id, row.created_at, outcome, row.reason, row.tries, row.tried_at, cause)

@@ -18,6 +18,7 @@ from gateway.wiring.mirroring import open_mirror
 _TOLD = {
     MirrorOutcome.WHOLE: "stored",
     MirrorOutcome.PARTIAL: "stored in part",
+    MirrorOutcome.DISCOVERED: "stored from Discovery",
     MirrorOutcome.EMPTY: "left nothing",
     MirrorOutcome.UNREAD: "not read yet",
 }
@@ -37,7 +38,9 @@ def mirror(options: argparse.Namespace) -> int:
 
 
 async def _mirror(settings: Settings, store: str, options: argparse.Namespace) -> None:
-    async with open_mirror(settings, store, keep_raw=options.keep_raw, tell=_tell_progress) as opened:
+    async with open_mirror(
+        settings, store, keep_raw=options.keep_raw, again=options.again, tell=_tell_progress
+    ) as opened:
         if options.watch is None:
             async with opened.lease.held(_tell_waiting):
                 _tell(settings, await opened.sweep())

@@ -179,6 +179,11 @@ def _add_mirror(commands: Commands) -> None:
         "--watch", type=_seconds, metavar="SECONDS", help="go on, and look for runs that ended this often"
     )
     mirror.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+    mirror.add_argument(
+        "--again",
+        action="store_true",
+        help="read runs again that were stored in part or from Discovery, for instance after the token may read more",
+    )
     mirror.add_argument("--days", type=_kept, metavar="N", help="go back N days (default: GATEWAY_MIRROR_DAYS, 365)")
     mirror.add_argument(
         "--no-raw", dest="keep_raw", action="store_false", help="do not keep the files themselves, as ingest --no-raw"

@@ -31,12 +31,15 @@ from gateway.errors import UpstreamInvalidResponse
 from gateway.mirror.dbt_records import account_record
 from gateway.mirror.run_mirroring import WAITS, MirrorReport, RunMirror
 from gateway.services.admin.finished_runs import FinishedRuns, RecordedRun, RunPage
+from gateway.services.runs.recorded_nodes import RecordedNodes
+from gateway.telemetry.usage import Usage, measuring
 
 _OVERLAP_SECONDS = 600.0
 _DAY_SECONDS = 86_400.0
 _MOST_PAUSES = 20
 _MOST_TRIES = 4
 """Times that a run is read of which files are missing or cannot be used; what there is stands from the first one on."""
+_ANY_TRIES = 2**31 - 1
 _LONGEST_RETRY_SECONDS = 86_400.0
 
 log = logging.getLogger(__name__)
@@ -48,13 +51,15 @@ T = TypeVar("T")
 class MirrorPolicy:
     """How the mirror works: `days` back, `at_once` runs read side by side, `lease_seconds` (see Lease), whether to keep
     files as they are (`keep_raw`); `retry_seconds`: the first pause before a run that could not be read is tried again,
-    which doubles."""
+    which doubles; `again`: whether the first pass reads all runs again that were not read whole, however often they
+    were."""
 
     days: int = 365
     at_once: int = 4
     lease_seconds: float = 30.0
     keep_raw: bool = True
     retry_seconds: float = 60.0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ Tell = Callable[[MirrorProgress], None]
 
 
 class Mirror:
-    """Mirrors one account into one archive; `lease` must be held meanwhile. `now`: seconds since 1970."""
+    """Mirrors one account into one archive; `lease` must be held meanwhile. `nodes`: what Discovery tells of runs whose
+    artifacts are gone or forbidden; None for nothing. `now`: seconds since 1970."""
 
     def __init__(
         self,
@@ -80,6 +86,7 @@ class Mirror:
         policy: MirrorPolicy,
         tell: Tell = lambda _: None,
         *,
+        nodes: RecordedNodes | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -89,14 +96,22 @@ class Mirror:
         self._tell = tell
         self._now = now
         self._sleep = sleep
+        self._spent = Usage()
+        self.nodes = nodes
         self.lease = Lease(archive, mirrors, runs.account_id, policy.lease_seconds)
-        self._each = RunMirror(archive, runs, self.lease, keep_raw=policy.keep_raw, now=now)
+        self._each = RunMirror(archive, runs, self.lease, nodes, keep_raw=policy.keep_raw, now=now)
+        self._again = policy.again
 
     async def sweep(self) -> MirrorReport:
         """Deals with every run that is not in the archive yet, and with those again that could not be read before.
 
         Raises UpstreamError when dbt cannot be asked at all, LeaseLost where another process took over.
         """
+        self._spent = Usage()
+        with measuring(self._spent):
+            return await self._sweep()
+
+    async def _sweep(self) -> MirrorReport:
         report = self._each.report = MirrorReport()
         ended = await self._told_as_ended()
         await self._store_account()
@@ -105,6 +120,7 @@ class Mirror:
         await self._follow_newest(floor)
         await self._go_back(floor)
         await asyncio.to_thread(look_at_new_runs, self._archive)
+        await self._show(swept_at=round(self._now() * 1_000_000))
         return report
 
     async def wait(self, seconds: float) -> None:
@@ -125,8 +141,11 @@ class Mirror:
 
     async def _try_again(self, run_ids: Sequence[int]) -> None:
         """Reads again the runs that still ran or could not be read; at once those in `run_ids`, which have ended."""
-        noted = await self._read(lambda connection: unread_runs(connection, self._runs.account_id, _MOST_TRIES))
-        await self._deal_with([(run.run_id, None, run) for run in noted if run.run_id in run_ids or self._is_due(run)])
+        most = _ANY_TRIES if self._again else _MOST_TRIES
+        noted = await self._read(lambda connection: unread_runs(connection, self._runs.account_id, most))
+        due = [run for run in noted if self._again or run.run_id in run_ids or self._is_due(run)]
+        await self._deal_with([(run.run_id, None, run) for run in due])
+        self._again = False
         await self._write(lambda connection: forget_ended(connection, run_ids))
 
     def _is_due(self, run: MirroredRun) -> bool:
@@ -156,9 +175,11 @@ class Mirror:
         async for page in self._pages(floor, place.since):
             await self._deal_with_new(page.runs)
             done += page.received
-            await self._show(since=min(_creations(page), default=place.since), listed=page.total)
+            remaining = None if page.total is None else max(0, page.total - done)
+            since = min(_creations(page), default=place.since)
+            await self._show(since=since, listed=page.total, remaining=remaining)
             self._tell(MirrorProgress(done, page.total, page.runs[-1].created_at if page.runs else None))
-        await self._show(since=floor)
+        await self._show(since=floor, remaining=0)
 
     async def _pages(self, since: int, until: int | None) -> AsyncIterator[RunPage]:
         """The runs created within two times. While pages are read runs may be added before them, never behind."""
@@ -216,8 +237,11 @@ class Mirror:
         await asyncio.to_thread(in_thread)
 
     async def _show(self, **values: int | None) -> None:
-        """Notes how far the mirror has come."""
-        await self._write(lambda connection: self.lease.show(connection, **values))
+        """Notes how far the mirror has come, and how many requests it took since it was noted last."""
+        spent = self._spent.admin_requests + self._spent.discovery_requests
+        self._spent.admin_requests = self._spent.discovery_requests = 0
+        requests = mirrors.c.requests + spent
+        await self._write(lambda connection: self.lease.show(connection, requests=requests, **values))
 
 
 def _creations(page: RunPage) -> list[int]:

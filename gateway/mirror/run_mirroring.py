@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -17,7 +18,7 @@ from gateway.archive.artifacts.records import RunRecord
 from gateway.archive.artifacts.run_bundle import ENDED, RunBundle
 from gateway.archive.leases import Lease
 from gateway.archive.mirrored_runs import MirroredRun, note_run
-from gateway.archive.tables.mirror_tables import MirrorOutcome
+from gateway.archive.tables.mirror_tables import MirrorCause, MirrorOutcome
 from gateway.archive.times import parse_micros
 from gateway.archive.writing.run_writer import RunWriter, Stored
 from gateway.errors import (
@@ -31,6 +32,7 @@ from gateway.errors import (
 from gateway.mirror.known_manifests import known_manifest
 from gateway.mirror.run_reading import FindManifest, OtherRun, ReadRun, RunReader
 from gateway.services.admin.finished_runs import FinishedRuns, RecordedRun
+from gateway.services.runs.recorded_nodes import RecordedNodes
 
 WAITS = (UpstreamRateLimited, UpstreamBudgetExhausted, UpstreamCircuitOpen)
 """Failures that say when to come again, and nothing about what was asked."""
@@ -53,6 +55,12 @@ class MirrorReport:
     problems: list[tuple[int, str]] = field(default_factory=list)
 
 
+class _Reading(NamedTuple):
+    outcome: MirrorOutcome
+    cause: MirrorCause | None
+    reason: str | None
+
+
 class RunMirror:
     """Runs of one account. `projects`: the names of dbt Cloud's projects by id, kept up to date by others. `now`:
     seconds since 1970."""
@@ -62,6 +70,7 @@ class RunMirror:
         archive: Archive,
         runs: FinishedRuns,
         lease: Lease,
+        nodes: RecordedNodes | None,
         *,
         keep_raw: bool,
         now: Callable[[], float] = time.time,
@@ -72,7 +81,7 @@ class RunMirror:
         self._account_id = runs.account_id
         self._lease = lease
         self._now = now
-        self._reader = RunReader(runs, self.projects.get)
+        self._reader = RunReader(runs, self.projects.get, nodes)
         self._writer = RunWriter(keeps_raw=keep_raw)
         self._writing = asyncio.Lock()
         self._manifests: defaultdict[tuple[int | None, str | None], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -81,13 +90,13 @@ class RunMirror:
         """Deals with a run as dbt `listed` it, or one that was noted `before`. Raises what says nothing about the run:
         WAITS, UpstreamUnauthenticated and LeaseLost."""
         if listed is not None and listed.status not in ENDED:
-            await self._note(run_id, listed, before, _RUNNING)
+            await self._note(run_id, listed, before, MirrorCause.RUNNING, _RUNNING)
             return
         row = listed
         try:
             row = await self._reader.row(run_id, listed)
             if row.status not in ENDED:
-                await self._note(run_id, row, before, _RUNNING)
+                await self._note(run_id, row, before, MirrorCause.RUNNING, _RUNNING)
                 return
             # Of two runs of one commit the second one finds the manifest that the first one brings.
             async with self._manifests[row.job_definition_id, row.git_sha]:
@@ -96,7 +105,8 @@ class RunMirror:
         except (*WAITS, UpstreamUnauthenticated):
             raise
         except (UpstreamError, NotFound, OtherRun) as failure:
-            await self._note(run_id, row, before, str(failure))
+            cause = MirrorCause.OTHER_RUN if isinstance(failure, OtherRun) else MirrorCause.FAILED
+            await self._note(run_id, row, before, cause, str(failure))
 
     def _finder(self, row: RecordedRun) -> FindManifest:
         async def find(record: RunRecord, command: Invocation) -> int | None:
@@ -113,19 +123,19 @@ class RunMirror:
     async def _store(self, row: RecordedRun, read: ReadRun, before: MirroredRun | None) -> None:
         outcome = _outcome(read)
         if not (read.steps or read.problems) and self._now() - _ended_at(row) < _SAVED_WITHIN_SECONDS:
-            await self._note(row.id, row, before, _NOT_SAVED_YET)
+            await self._note(row.id, row, before, MirrorCause.UNSAVED, _NOT_SAVED_YET)
             return
-        reason = "; ".join([*read.problems, *(f"{name} is missing" for name in read.missing)]) or None
+        reason = "; ".join([*(f"{name} is missing" for name in read.missing), *read.problems]) or None
+        cause = read.cause or (MirrorCause.MISSING if read.missing else None)
         async with self._writing:
             try:
                 stored = await asyncio.to_thread(
-                    self._store_whole, row, read, self._noted(row.id, row, before, outcome, reason)
+                    self._store_whole, row, read, self._noted(row.id, row, before, _Reading(outcome, cause, reason))
                 )
             except _REFUSED as refusal:
                 reason = f"it holds a value that no archive can hold ({type(refusal).__name__})"
-                await asyncio.to_thread(
-                    self._store_note, self._noted(row.id, row, before, MirrorOutcome.PARTIAL, reason)
-                )
+                noted = self._noted(row.id, row, before, _Reading(MirrorOutcome.PARTIAL, MirrorCause.UNUSABLE, reason))
+                await asyncio.to_thread(self._store_note, noted)
                 self._count(row.id, MirrorOutcome.PARTIAL, reason)
                 return
         self.report.results += stored.results
@@ -142,9 +152,11 @@ class RunMirror:
             self._writer.forget()
             raise
 
-    async def _note(self, run_id: int, row: RecordedRun | None, before: MirroredRun | None, reason: str) -> None:
+    async def _note(
+        self, run_id: int, row: RecordedRun | None, before: MirroredRun | None, cause: MirrorCause, reason: str
+    ) -> None:
         async with self._writing:
-            noted = self._noted(run_id, row, before, MirrorOutcome.UNREAD, reason)
+            noted = self._noted(run_id, row, before, _Reading(MirrorOutcome.UNREAD, cause, reason))
             await asyncio.to_thread(self._store_note, noted)
         self._count(run_id, MirrorOutcome.UNREAD, reason)
 
@@ -158,12 +170,14 @@ class RunMirror:
         run_id: int,
         row: RecordedRun | None,
         before: MirroredRun | None,
-        outcome: MirrorOutcome,
-        reason: str | None,
+        reading: _Reading,
     ) -> MirroredRun:
         created = parse_micros(row.created_at) if row else (before.created_at if before else None)
         tries = (before.tries if before else 0) + 1
-        return MirroredRun(run_id, self._account_id, created, outcome, reason, tries, round(self._now() * 1_000_000))
+        tried_at = round(self._now() * 1_000_000)
+        return MirroredRun(
+            run_id, self._account_id, created, reading.outcome, reading.reason, tries, tried_at, reading.cause
+        )
 
     def _count(self, run_id: int, outcome: MirrorOutcome, reason: str | None) -> None:
         self.report.outcomes[outcome] += 1
@@ -172,6 +186,8 @@ class RunMirror:
 
 
 def _outcome(read: ReadRun) -> MirrorOutcome:
+    if read.is_discovered:
+        return MirrorOutcome.DISCOVERED
     if read.problems or read.missing:
         return MirrorOutcome.PARTIAL
     return MirrorOutcome.WHOLE if read.steps else MirrorOutcome.EMPTY

@@ -16,12 +16,25 @@ from gateway.archive.artifacts.invocation import (
 )
 from gateway.archive.artifacts.records import RunRecord
 from gateway.archive.artifacts.run_bundle import SUCCESS, StepInvocation
+from gateway.archive.tables.mirror_tables import MirrorCause
 from gateway.archive.times import parse_micros
-from gateway.errors import NotFound, UnreadableArtifact, UpstreamForbidden, UpstreamInvalidResponse
+from gateway.errors import (
+    GatewayError,
+    NotFound,
+    UnreadableArtifact,
+    UpstreamBudgetExhausted,
+    UpstreamCircuitOpen,
+    UpstreamForbidden,
+    UpstreamInvalidResponse,
+    UpstreamRateLimited,
+    UpstreamUnauthenticated,
+)
 from gateway.ingest.run_folders import distinct_steps, is_of_run
 from gateway.mirror.dbt_records import run_record
+from gateway.mirror.discovery_steps import discovered_commands
 from gateway.mirror.step_files import StepFiles, steps_with_files
 from gateway.services.admin.finished_runs import FinishedRuns, RecordedRun
+from gateway.services.runs.recorded_nodes import RecordedNodes
 
 _MOST_STEPS = 40
 """Steps that are looked for where dbt does not list them."""
@@ -39,20 +52,31 @@ class OtherRun(Exception):
 @dataclass(slots=True)
 class ReadRun:
     """What dbt keeps of a run. `missing`: files that must have been there and are not; `problems`: those that cannot be
-    used, and why; `forbidden`: dbt does not let this token read artifacts."""
+    used, and why; `cause`: of the first of these; `is_discovered`: no artifacts were read, and `steps` are of
+    Discovery."""
 
     record: RunRecord
     steps: tuple[StepInvocation, ...] = ()
     missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    forbidden: bool = False
+    cause: MirrorCause | None = None
+    is_discovered: bool = False
+
+    def name_problem(self, cause: MirrorCause, problem: str) -> None:
+        """Notes something that cannot be used; the first one is the cause."""
+        self.problems.append(problem)
+        self.cause = self.cause or cause
 
 
 class RunReader:
-    """Reads runs of one account. `projects`: the names of its projects by id."""
+    """Reads runs of one account. `projects`: the names of its projects by id; `nodes`: what Discovery tells of runs
+    whose artifacts are gone or forbidden, None for nothing."""
 
-    def __init__(self, runs: FinishedRuns, projects: Callable[[int | None], str | None]) -> None:
+    def __init__(
+        self, runs: FinishedRuns, projects: Callable[[int | None], str | None], nodes: RecordedNodes | None = None
+    ) -> None:
         self._runs = runs
+        self._nodes = nodes
         self._project = projects
         self._parsing = asyncio.Lock()
 
@@ -89,9 +113,34 @@ class RunReader:
                 # dbt keeps artifacts for a time only: the run built models, and Discovery may know which.
                 reading.missing.append("every artifact")
         except UpstreamForbidden as refusal:
-            reading.forbidden = True
-            reading.problems.append(refusal.message)
+            reading.name_problem(MirrorCause.FORBIDDEN, refusal.message)
+        if not reading.steps and (reading.missing or reading.cause is MirrorCause.FORBIDDEN):
+            await self._discover(run, reading, find_manifest)
         return reading
+
+    async def _discover(self, run: RecordedRun, reading: ReadRun, find_manifest: FindManifest) -> None:
+        """Takes what Discovery has of the run: a document."""
+        if self._nodes is None or run.job_definition_id is None:
+            return
+        try:
+            rows = await self._nodes.read(run.job_definition_id, run.id)
+        except (UpstreamRateLimited, UpstreamBudgetExhausted, UpstreamCircuitOpen, UpstreamUnauthenticated):
+            raise
+        except GatewayError as failure:
+            reading.problems.append(f"Discovery: {failure.message}")
+            return
+        read = await asyncio.to_thread(discovered_commands, run.id, rows)
+        expected = [step.index for step in steps_with_files(run) if RUN_RESULTS in step.names]
+        numbers = expected if len(expected) == len(read.commands) else [None] * len(read.commands)
+        reading.steps = tuple(
+            [
+                StepInvocation(number, command, await find_manifest(reading.record, command), has_files=False)
+                for number, command in zip(numbers, read.commands, strict=True)
+            ]
+        )
+        reading.is_discovered = bool(reading.steps)
+        reading.problems.append(read.lacks)
+        reading.cause = reading.cause or MirrorCause.MISSING
 
     async def _steps(self, run: RecordedRun, files: _FilesOfRun) -> Sequence[StepFiles]:
         if run.run_steps:
@@ -108,7 +157,7 @@ class RunReader:
         own: list[StepInvocation] = []
         for command in await asyncio.to_thread(group_invocations, files_read):
             if not _is_of_run(command, files.reading.record):
-                files.reading.problems.append(f"step {step.index} holds artifacts of another run")
+                files.reading.name_problem(MirrorCause.OTHER_RUN, f"step {step.index} holds artifacts of another run")
                 continue
             known = None if MANIFEST in command.files else await find_manifest(files.reading.record, command)
             own.append(await self._with_manifest(step, command, known, files))
@@ -167,7 +216,7 @@ class _FilesOfRun:
         except NotFound:
             return None
         except (UnreadableArtifact, UpstreamInvalidResponse) as problem:
-            self.reading.problems.append(problem.message)
+            self.reading.name_problem(MirrorCause.UNUSABLE, problem.message)
             return None
 
 
@@ -187,7 +236,9 @@ async def _steps_that_left_results(run: RecordedRun, files: _FilesOfRun) -> list
                 if file.digest == last.digest:
                     break
         else:
-            files.reading.problems.append(f"{name} is there, and none of the first {_MOST_STEPS} steps left it")
+            files.reading.name_problem(
+                MirrorCause.UNUSABLE, f"{name} is there, and none of the first {_MOST_STEPS} steps left it"
+            )
     return [StepFiles(index, tuple(names[index]), expected=False) for index in sorted(names)]
 
 

@@ -43,6 +43,7 @@ from gateway.services.runs.run_figures import RunFigures
 from gateway.services.runs.run_history import RunHistory
 from gateway.services.transport.graphql_transport import GuardedTransport
 from gateway.services.transport.http_transport import HttpTransport
+from gateway.telemetry.samples import ReadSamples
 from gateway.telemetry.upstream_note import UpstreamNote
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Upstream:
     process. `notes` are what all answers lack now. `archive_state` says how the archive beside dbt stands, where there
     is to be one.
     `cost_rate` is what its time costs, for estimates. `take_event` is called with events of runs, so that what they did
-    is brought into an archive.
+    is brought into an archive. `samples` are figures of what stands beside dbt.
     """
 
     transport: HttpTransport
@@ -92,6 +93,7 @@ class Upstream:
     archive_state: Callable[[], str] | None = None
     cost_rate: CostRate | None = None
     take_event: Callable[[RunEvent], None] | None = None
+    samples: ReadSamples = tuple
 
 
 @dataclass(frozen=True, slots=True)

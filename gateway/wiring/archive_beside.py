@@ -25,7 +25,9 @@ from gateway.services.bundle import MakeHistory
 from gateway.services.runs.discovery_history import DiscoveryHistory
 from gateway.services.runs.run_history import RunHistory
 from gateway.settings import Settings
+from gateway.telemetry.samples import ReadSamples
 from gateway.telemetry.upstream_note import UpstreamNote
+from gateway.wiring.mirror_samples import MirrorSamples
 
 ARCHIVE_UNUSABLE = "ARCHIVE_UNUSABLE"
 
@@ -49,6 +51,7 @@ class ArchiveBeside:
     take_event: Callable[[RunEvent], None] | None = None
     notes: Callable[[], Sequence[UpstreamNote]] = tuple
     state: Callable[[], str] | None = None
+    samples: ReadSamples = tuple
 
 
 @asynccontextmanager
@@ -68,7 +71,8 @@ async def open_archive_beside(settings: Settings, account_id: int, account_key: 
     def make_history(discovery: DiscoveryHistory, ended: EndedRuns) -> RunHistory:
         return HistoryBesideDbt(archive, ArchiveHistory(archive), discovery, ArchiveReach(archive, ended))
 
-    tasks = BackgroundTasks()
+    tasks, following = BackgroundTasks(), BackgroundTasks()
+    mirror = MirrorSamples(archive, account_id)
 
     def take_event(event: RunEvent) -> None:
         if event.finished and archive.opened is not None:
@@ -76,14 +80,17 @@ async def open_archive_beside(settings: Settings, account_id: int, account_key: 
 
     try:
         await archive.start()
+        following.start(mirror.follow())
         yield ArchiveBeside(
             make_history,
             archive.facts,
             take_event,
             notes=lambda: () if archive.is_open else (_UNUSABLE,),
             state=lambda: archive.state,
+            samples=mirror.samples,
         )
     finally:
+        await following.cancel()
         await tasks.wait(_ENDING_SECONDS)
         await archive.close()
 

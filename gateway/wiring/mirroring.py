@@ -11,12 +11,15 @@ from gateway.errors import ConfigurationError
 from gateway.mirror.mirror import Mirror, MirrorPolicy, Tell
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.finished_runs import FinishedRuns
+from gateway.services.discovery.base_query import BaseQuery
 from gateway.services.resilience.paced_bucket import PacedBucket
 from gateway.services.resilience.policy import BudgetPolicy
 from gateway.services.resilience.resilient_transport import MakeBucket, ResilientTransport, TransportDependencies
 from gateway.services.resilience.shared_token_bucket import SharedBuckets
 from gateway.services.resilience.token_bucket import LocalTokenBucket, TokenBucket
+from gateway.services.runs.recorded_nodes import RecordedNodes
 from gateway.services.transport.aiohttp_transport import AiohttpTransport
+from gateway.services.transport.graphql_transport import GuardedTransport
 from gateway.services.transport.http_transport import Api, TransportLimits
 from gateway.settings import Settings
 from gateway.wiring.archive_beside import require_account
@@ -27,7 +30,9 @@ _RUNS_AT_ONCE = 4
 
 
 @asynccontextmanager
-async def open_mirror(settings: Settings, store: str, *, keep_raw: bool, tell: Tell) -> AsyncIterator[Mirror]:
+async def open_mirror(
+    settings: Settings, store: str, *, keep_raw: bool, again: bool, tell: Tell
+) -> AsyncIterator[Mirror]:
     """A mirror of the account of the settings into the archive at `store`, which is made where there is none.
 
     Raises ConfigurationError where the settings name no dbt Cloud with an Admin API, or the archive is of another
@@ -40,8 +45,10 @@ async def open_mirror(settings: Settings, store: str, *, keep_raw: bool, tell: T
         require_account(archive, account_id)
         transport = await _open_transport(stack, settings, account_id)
         runs = FinishedRuns(AdminApi(transport, admin_url, account_id))
-        policy = MirrorPolicy(days=settings.mirror_days, at_once=_RUNS_AT_ONCE, keep_raw=keep_raw)
-        yield Mirror(archive, runs, policy, tell)
+        discovery = GuardedTransport(transport, str(settings.discovery_url))
+        nodes = RecordedNodes(await stack.enter_async_context(BaseQuery(discovery)))
+        policy = MirrorPolicy(settings.mirror_days, _RUNS_AT_ONCE, keep_raw=keep_raw, again=again)
+        yield Mirror(archive, runs, policy, tell, nodes=nodes)
 
 
 def _account(settings: Settings) -> tuple[int, str]:

@@ -94,6 +94,7 @@ async def _with_archive(stack: AsyncExitStack, settings: Settings, upstream: Ups
         notes=beside.notes,
         take_event=beside.take_event,
         archive_state=beside.state,
+        samples=beside.samples,
     )
 
 

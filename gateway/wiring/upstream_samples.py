@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
-from gateway.purging.cache_purger import CachePurger
 from gateway.services.bundle import Services
 from gateway.services.resilience.api_status import ApiStatus
 from gateway.telemetry.samples import ReadSamples, Sample, SampleKind
@@ -30,8 +29,8 @@ _REDIS = SampleKind("gateway_cache_redis_up", "1 when Redis answered when it was
 _BREAKER_STATES = {"closed": 0, "half-open": 1, "open": 2}
 
 
-def samples_of(services: Callable[[], Services], purgers: Callable[[], Iterable[CachePurger]] = tuple) -> ReadSamples:
-    """Reads the figures of the running services and purgers; none before the start and after the end."""
+def samples_of(services: Callable[[], Services], others: Callable[[], Iterable[ReadSamples]] = tuple) -> ReadSamples:
+    """Reads the figures of the running services and of `others`; none before the start and after the end."""
 
     def read() -> Iterator[Sample]:
         try:
@@ -42,8 +41,8 @@ def samples_of(services: Callable[[], Services], purgers: Callable[[], Iterable[
         yield from _of_line("discovery", status.discovery)
         yield from _of_line("admin", status.admin)
         yield from _of_caches(running.tiers)
-        for purger in purgers():
-            yield from purger.samples()
+        for read_samples in others():
+            yield from read_samples()
 
     return read
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,11 @@ from gateway.mirror.mirror import Mirror, MirrorPolicy, MirrorProgress
 from gateway.mirror.run_mirroring import MirrorReport
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.finished_runs import FinishedRuns
+from gateway.services.discovery.base_query import BaseQuery
 from gateway.services.resilience.policy import ResiliencePolicy
 from gateway.services.resilience.resilient_transport import ResilientTransport, TransportDependencies
+from gateway.services.runs.recorded_nodes import RecordedNodes
+from gateway.services.transport.graphql_transport import GuardedTransport
 from gateway.services.transport.http_transport import AsgiTransport, TransportLimits
 from gateway.telemetry.usage import Usage, measuring
 from tests.archive.written_runs import ACCOUNT, BEGIN
@@ -67,7 +71,9 @@ class Cloud:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        asked = Asked(request.url.path.partition("/accounts/")[2].partition("/")[2], dict(request.query_params))
+        _, is_admin, below = request.url.path.partition("/accounts/")
+        path = below.partition("/")[2] if is_admin else request.url.path
+        asked = Asked(path, dict(request.query_params))
         self.asked.append(asked)
         parts: list[Message] = []
 
@@ -97,6 +103,7 @@ class Mirroring:
     now: float = NOW
     policy: MirrorPolicy = field(default_factory=lambda: MirrorPolicy(lease_seconds=60.0))
     account_id: int = ACCOUNT
+    discovers: bool = False
     paused: list[float] = field(default_factory=list)
     told: list[MirrorProgress] = field(default_factory=list)
 
@@ -112,13 +119,17 @@ class Mirroring:
         inner = AsgiTransport(self.cloud, None, TransportLimits())
         transport = ResilientTransport(inner, ResiliencePolicy(), TransportLimits(), around)
         runs = FinishedRuns(AdminApi(transport, "http://dbt", self.account_id))
-        return Mirror(self.archive, runs, self.policy, self.told.append, now=lambda: self.now, sleep=sleep)
+        nodes = RecordedNodes(BaseQuery(GuardedTransport(transport, "http://dbt/graphql"))) if self.discovers else None
+        told = self.told.append
+        return Mirror(self.archive, runs, self.policy, told, nodes=nodes, now=lambda: self.now, sleep=sleep)
 
     async def sweep(self) -> MirrorReport:
         """One pass of a new process."""
         mirror = self.mirror()
         with measuring(Usage()):
-            async with mirror.lease.held(lambda: None):
+            async with mirror.lease.held(lambda: None), AsyncExitStack() as stack:
+                if mirror.nodes is not None:
+                    await stack.enter_async_context(mirror.nodes.query)
                 return await mirror.sweep()
 
     def noted(self) -> dict[int, MirroredRun]:

@@ -49,3 +49,24 @@ def cloud(account_store: str, tmp_path: Path) -> Iterator[Cloud]:
 def mirroring(cloud: Cloud, empty_archive: Archive) -> Mirroring:
     """A mirror of it into an empty archive, on each engine."""
     return Mirroring(cloud, empty_archive)
+
+
+@pytest.fixture(scope="module")
+def small_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """dbt Cloud with three runs: of one command, of two that build the same models, and of a check of a source."""
+    place = tmp_path_factory.mktemp("small")
+    write_account(place / "account", {DAILY: "scheduled"})
+    for day, commands in enumerate(
+        (
+            [Command(BEGIN, dict.fromkeys(MODELS, ("success", 10.0)))],
+            [
+                Command(BEGIN + timedelta(days=1), {MODELS[0]: ("error", 1.0)}),
+                Command(BEGIN + timedelta(days=1, minutes=5), dict.fromkeys(MODELS, ("success", 12.0))),
+            ],
+            [Command(BEGIN + timedelta(days=2), checks={SOURCE: "pass"})],
+        )
+    ):
+        write_run(place / "account", 100 + day, DAILY, commands, SHA)
+    archive = Archive.open(stored(place / "account", place))
+    yield Cloud(archive)
+    archive.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from gateway.archive.archive import Archive
 from gateway.archive.leases import LeaseLost, lease_of
 from gateway.archive.tables.mirror_tables import MirrorOutcome, mirrors
 from gateway.ingest.folders import ingest_folder
+from gateway.mirror.mirror import MirrorPolicy
 from tests.archive.rollup_checks import check_rollups
 from tests.archive.written_runs import ACCOUNT, BEGIN, DAILY, MODELS, Command, write_run
 from tests.mirror.cloud import Cloud, Mirroring, content
@@ -100,19 +103,17 @@ def work(dbt: str, store: str, at: int | None = None) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("count", "seed"), [(4, 11), *(pytest.param(10, seed, marks=pytest.mark.nightly) for seed in range(10))]
-)
 def test_a_mirror_that_is_killed_between_any_two_statements_goes_on_where_it_was(
-    account_store: str, tmp_path: Path, count: int, seed: int
+    account_store: str, tmp_path: Path
 ) -> None:
+    """Processes that kill -9 ends. Many more points: see `killed_before`."""
     whole = f"sqlite:///{tmp_path / 'whole.db'}"
     statements = work(account_store, whole)
     source = Archive.open(account_store)
     expected = content(source)
     source.close()
-    chance = random.Random(seed)  # noqa: S311  # kills that can be had again
-    for at in sorted(chance.sample(range(2, statements), count)):
+    chance = random.Random(11)  # noqa: S311  # kills that can be had again
+    for at in sorted(chance.sample(range(2, statements), 4)):
         store = f"sqlite:///{tmp_path / f'{at}.db'}"
         program = f"from tests.mirror.test_mirror_processes import work; work({account_store!r}, {store!r}, {at})"
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True)
@@ -127,6 +128,63 @@ def test_a_mirror_that_is_killed_between_any_two_statements_goes_on_where_it_was
         assert content(archive) == expected, at
         check_rollups(archive)
         archive.close()
+
+
+class Killed(BaseException):
+    """Nothing is done any more, as after kill -9."""
+
+
+def killed_before(at: int, cloud: Cloud, store: str) -> int:
+    """Mirrors until that many statements and commits, of which the last is not carried out, nor anything after it; the
+    database undoes what was begun, as it does when a process is gone. Returns how many there were."""
+    count = 0
+
+    def note(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count >= at:
+            raise Killed
+
+    archive = Archive.open(store)
+    for moment in ("before_cursor_execute", "commit"):
+        event.listen(archive._engine, moment, note)
+    policy = MirrorPolicy(lease_seconds=1000.0, at_once=1)
+    with suppress(Killed):
+        asyncio.run(Mirroring(cloud, archive, policy=policy).sweep())
+    archive.close()
+    return count
+
+
+@pytest.mark.slow
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(4))
+def test_a_hundred_and_twenty_kills_lose_nothing_and_count_nothing_twice(
+    small_cloud: Cloud, tmp_path: Path, part: int
+) -> None:
+    """In this process: to begin one takes longer than to mirror."""
+    empty = tmp_path / "empty.db"
+    Archive.open(f"sqlite:///{empty}").close()
+    shutil.copy(empty, tmp_path / "whole.db")
+    points = killed_before(10**9, small_cloud, f"sqlite:///{tmp_path / 'whole.db'}")
+    expected = content(small_cloud.archive)
+    chance = random.Random(part)  # noqa: S311  # kills that can be had again
+    kills = sorted(chance.sample(range(1, points), 30))
+    for at in kills:
+        place = tmp_path / f"{at}.db"
+        shutil.copy(empty, place)
+        assert killed_before(at, small_cloud, f"sqlite:///{place}") >= at
+        archive = Archive.open(f"sqlite:///{place}")
+        left = content(archive)
+        assert all(row in expected["runs"] for row in left["runs"]), at
+        assert all(result in expected["results"] for result in left["results"]), at
+        check_rollups(archive)
+        with archive.writing() as connection:
+            connection.exec_driver_sql("UPDATE mirrors SET holder = NULL")  # its seconds have passed
+        asyncio.run(Mirroring(small_cloud, archive).sweep())
+        assert content(archive) == expected, at
+        check_rollups(archive)
+        archive.close()
+        place.unlink()
 
 
 @pytest.mark.slow

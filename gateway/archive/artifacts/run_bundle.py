@@ -36,12 +36,14 @@ _STATUS_CODES = {
 class StepInvocation:
     """An invocation and the number of its step; None where its place among the run's commands reports it.
 
-    `manifest_id`: the key of a manifest in the archive that is as its own, which was not read.
+    `manifest_id`: the key of a manifest in the archive that is as its own, which was not read. `has_files`: False where
+    its files were made of what dbt's API tells, so that none is kept, and artifacts that were read stand before it.
     """
 
     step: int | None
     invocation: Invocation
     manifest_id: int | None = None
+    has_files: bool = True
 
 
 @dataclass(frozen=True)

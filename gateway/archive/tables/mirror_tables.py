@@ -13,14 +13,33 @@ class MirrorOutcome(StrEnum):
     """What was read of a run.
 
     `WHOLE`: the artifacts of every command that leaves any. `EMPTY`: dbt keeps nothing of it beyond its row.
-    `PARTIAL`: artifacts, some of which are missing or cannot be used. `UNREAD`: it could not be read yet, and is tried
+    `PARTIAL`: artifacts, some of which are missing or cannot be used. `DISCOVERED`: no artifacts, and what Discovery's
+    lists tell in their place. `UNREAD`: it could not be read yet, and is tried
     again.
     """
 
     WHOLE = "whole"
     EMPTY = "empty"
     PARTIAL = "partial"
+    DISCOVERED = "discovered"
     UNREAD = "unread"
+
+
+class MirrorCause(StrEnum):
+    """Why a run is not read, or in part only.
+
+    `RUNNING`: it has not ended. `UNSAVED`: dbt has no artifacts of it yet. `MISSING`: files are not there that must
+    have been. `FORBIDDEN`: dbt does not let this token read artifacts. `UNUSABLE`: what dbt returns cannot be read or
+    stored. `OTHER_RUN`: dbt returns ids or artifacts of another run. `FAILED`: dbt failed to answer.
+    """
+
+    RUNNING = "running"
+    UNSAVED = "unsaved"
+    MISSING = "missing"
+    FORBIDDEN = "forbidden"
+    UNUSABLE = "unusable"
+    OTHER_RUN = "other_run"
+    FAILED = "failed"
 
 
 COUNTS_AS_HELD = (MirrorOutcome.WHOLE, MirrorOutcome.EMPTY)
@@ -29,7 +48,8 @@ COUNTS_AS_HELD = (MirrorOutcome.WHOLE, MirrorOutcome.EMPTY)
 
 # One row an account. `holder`: the process that mirrors now, null for none; `beat` counts up while it does, so that
 # others see whether it lives without comparing clocks. Every run that was created from `since` until before `until`
-# (microseconds since 1970) is dealt with. `listed`: how many runs dbt listed when it was asked last.
+# (microseconds since 1970) is dealt with. `listed`: how many runs dbt listed when it was asked last; `remaining`: how
+# many of these are not dealt with yet. `swept_at`: when a pass last came to its end. `requests`: to dbt, of all passes.
 mirrors = Table(
     "mirrors",
     metadata,
@@ -39,9 +59,13 @@ mirrors = Table(
     Column("since", BigInteger),
     Column("until", BigInteger),
     Column("listed", BigInteger),
+    Column("remaining", BigInteger),
+    Column("swept_at", BigInteger),
+    Column("requests", BigInteger, nullable=False, server_default="0"),
 )
 
-# What was read of each run. `outcome`: see MirrorOutcome. `reason`: what could not be read, and why.
+# What was read of each run. `outcome`: see MirrorOutcome. `reason`: what could not be read, and why; `cause`: the same
+# as a MirrorCause, null where nothing is wrong.
 # `tries`: how often reading it failed; `tried_at`: when it was last tried.
 mirrored_runs = Table(
     "mirrored_runs",
@@ -53,6 +77,7 @@ mirrored_runs = Table(
     Column("reason", Text),
     Column("tries", Integer, nullable=False),
     Column("tried_at", BigInteger, nullable=False),
+    Column("cause", String(16)),
     Index("mirrored_runs_by_outcome", "account_id", "outcome"),
 )
 

@@ -147,9 +147,10 @@ class RunWriter:
             "threads": invocation.threads,
         }
         key = connection.execute(insert(invocations).values(head).returning(invocations.c.id)).scalar_one()
-        _store_files(connection, owner.run_id, number, invocation)
-        for file in invocation.files.values() if self._keeps_raw else ():
-            keep_file(connection, file)
+        if step.has_files:
+            _store_files(connection, owner.run_id, number, invocation)
+            for file in invocation.files.values() if self._keeps_raw else ():
+                keep_file(connection, file)
         rows = FactRows(connection, self._contents, invocation, manifest.node_ids if manifest else {})
         return key, rows.write(connection, {"invocation_id": key, **shared}, owner.environment_id)
 
@@ -199,9 +200,16 @@ def _changed_steps(connection: Connection, bundle: RunBundle, stale: StaleResour
             restore_runs(connection, [row.run_id])
             _take_from(connection, row, stale)  # it was read alone before; now the run it is a step of is described
             row = None
+        if row is not None and not step.has_files and _left_files(connection, row):
+            continue
         if row is None or not _stands(connection, row, step):
             fresh.append(step)
     return fresh
+
+
+def _left_files(connection: Connection, row: AnyRow) -> bool:
+    here = select(run_files.c.name).where(run_files.c.run_id == row.run_id, run_files.c.step == row.step)
+    return connection.scalar(here.limit(1)) is not None
 
 
 def _take_from(connection: Connection, row: AnyRow, stale: StaleResources) -> None:
