@@ -55,7 +55,7 @@ class MirrorReport:
     problems: list[tuple[int, str]] = field(default_factory=list)
 
 
-class _Reading(NamedTuple):
+class _RunNote(NamedTuple):
     outcome: MirrorOutcome
     cause: MirrorCause | None
     reason: str | None
@@ -130,11 +130,11 @@ class RunMirror:
         async with self._writing:
             try:
                 stored = await asyncio.to_thread(
-                    self._store_whole, row, read, self._noted(row.id, row, before, _Reading(outcome, cause, reason))
+                    self._store_whole, row, read, self._noted(row.id, row, before, _RunNote(outcome, cause, reason))
                 )
             except _REFUSED as refusal:
                 reason = f"it holds a value that no archive can hold ({type(refusal).__name__})"
-                noted = self._noted(row.id, row, before, _Reading(MirrorOutcome.PARTIAL, MirrorCause.UNUSABLE, reason))
+                noted = self._noted(row.id, row, before, _RunNote(MirrorOutcome.PARTIAL, MirrorCause.UNUSABLE, reason))
                 await asyncio.to_thread(self._store_note, noted)
                 self._count(row.id, MirrorOutcome.PARTIAL, reason)
                 return
@@ -156,7 +156,7 @@ class RunMirror:
         self, run_id: int, row: RecordedRun | None, before: MirroredRun | None, cause: MirrorCause, reason: str
     ) -> None:
         async with self._writing:
-            noted = self._noted(run_id, row, before, _Reading(MirrorOutcome.UNREAD, cause, reason))
+            noted = self._noted(run_id, row, before, _RunNote(MirrorOutcome.UNREAD, cause, reason))
             await asyncio.to_thread(self._store_note, noted)
         self._count(run_id, MirrorOutcome.UNREAD, reason)
 
@@ -170,14 +170,12 @@ class RunMirror:
         run_id: int,
         row: RecordedRun | None,
         before: MirroredRun | None,
-        reading: _Reading,
+        note: _RunNote,
     ) -> MirroredRun:
         created = parse_micros(row.created_at) if row else (before.created_at if before else None)
         tries = (before.tries if before else 0) + 1
         tried_at = round(self._now() * 1_000_000)
-        return MirroredRun(
-            run_id, self._account_id, created, reading.outcome, reading.reason, tries, tried_at, reading.cause
-        )
+        return MirroredRun(run_id, self._account_id, created, note.outcome, note.reason, tries, tried_at, note.cause)
 
     def _count(self, run_id: int, outcome: MirrorOutcome, reason: str | None) -> None:
         self.report.outcomes[outcome] += 1
