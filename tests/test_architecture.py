@@ -49,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
     "discovery_api": {"hierarchy", "analysis", "services", "queries", "loading", "settings", "concurrency", "wiring"},
     "app": {
         *{"wiring", "settings", "http", "mcp", "execution", "schema", "services"},
-        *{"caching", "hierarchy", "concurrency", "purging"},
+        *{"caching", "hierarchy", "concurrency"},
     },
     "cli": {
         *{"app", "doctor", "wiring", "settings", "local_platform", "ingest", "archive", "http", "schema", "identity"},

@@ -57,10 +57,12 @@ def discovered_commands(run_id: int, rows: Sequence[RecordedNode]) -> Discovered
 
 def _lacks(commands: Sequence[Invocation], untold: int, unknown: int) -> str:
     kinds = Counter(result.unique_id.partition(".")[0] for command in commands for result in command.results)
-    stored = " and ".join(f"{count} {kind}s" for kind, count in sorted(kinds.items())) or "nothing"
+    stored = " and ".join(f"{count} {kind}s" for kind, count in sorted(kinds.items()))
     lacks = "rows affected, bytes billed, failing rows, messages of successes, seeds, snapshots, hooks"
     without = [f"{unknown} commands of unknown arguments"] if unknown else []
     without += [f"{untold} results of unknown commands"] if untold else []
+    if not stored:
+        return "; ".join(["Discovery has nothing of it that can be stored", *without])
     return f"Discovery has {stored} of it, without {', '.join([lacks, *without])}"
 
 

@@ -220,6 +220,11 @@ def _compact(connection: Connection) -> None:
     _add_column(connection, "invocations", "compacted", "BOOLEAN NOT NULL DEFAULT FALSE")
 
 
+def _figures_of_mirror(connection: Connection) -> None:
+    add_columns(connection, mirrors.c.remaining, mirrors.c.swept_at, mirrored_runs.c.cause)
+    _add_column(connection, "mirrors", "requests", "BIGINT NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -240,6 +245,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(17, "alerts and their outbox", _alerts),
     Migration(18, "series of runtimes in fewer bytes", _shorten_series),
     Migration(19, "months in columnar files", _compact),
+    Migration(20, "figures of the mirror", _figures_of_mirror),
 )
 
 
