@@ -72,11 +72,14 @@ ROOMS_WITHIN: dict[str, dict[str, set[str]]] = {
         "artifacts": {"times"},
         "columnar": {"months", "tables"},
         "rollups": {"artifacts", "columnar", "months", "tables"},
-        "writing": {"artifacts", "columnar", "rollups", "tables", "times"},
+        "result_months": {"months", "tables"},
+        "writing": {"artifacts", "columnar", "result_months", "rollups", "tables", "times"},
         "changes": {"artifacts", "columnar", "rollups", "tables", "times"},
-        "migrations": {"api_facts", "artifacts", "changes", "rollups", "tables", "times", "writing"},
+        "migrations": {
+            *{"api_facts", "artifacts", "changes", "result_months", "rollups", "tables", "times", "writing"}
+        },
         "archive": {"columnar", "migrations", "tables", "times"},
-        "retention": {"archive", "columnar", "rollups", "tables"},
+        "retention": {"archive", "columnar", "months", "result_months", "rollups", "tables"},
         "changes_upkeep": {"archive", "changes", "rollups", "tables"},
         "reading": {"artifacts", "changes", "columnar", "months", "rollups", "tables"},
         "exports": {"archive", "artifacts", "columnar", "months", "reading", "tables", "times"},

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Column, Connection, Table, delete, func, select, union_all, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Table,
+    and_,
+    delete,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from gateway.archive.archive import Archive
 from gateway.archive.columnar.compacted_files import files_of
 from gateway.archive.columnar.dropped_months import drop_empty_months, referred_keys
+from gateway.archive.months import begin_of, month_of
+from gateway.archive.result_months import drop_month, has_months, stored_months, table_of
 from gateway.archive.rollups.upkeep import StaleResources, remake
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.run_order import NEWEST_FIRST
@@ -75,21 +92,60 @@ class Forgotten:
 
 
 def forget_old_runs(archive: Archive, retention: Retention, now: float | None = None) -> Forgotten:
-    """Removes what `retention` does not keep, in one transaction. `now`: seconds since 1970.
+    """Removes what `retention` does not keep. `now`: seconds since 1970.
 
-    Folders that were read stay known, so that reading them again does not bring forgotten runs back.
+    On SQLite in one transaction; on PostgreSQL in two, the second of which removes what no remaining run refers to, as
+    those who read wait from the moment that a month is dropped until the first one ends. Folders that were read stay
+    known, so that reading them again does not bring forgotten runs back.
     """
     moment = int((time.time() if now is None else now) * 1_000_000)
     with archive.writing() as connection:
         doomed = _doomed_runs(connection, retention, moment)
-        stale = StaleResources()
-        removed = sum(_remove_runs(connection, part, stale) for part in chunks(doomed))
-        dropped = drop_empty_months(connection)
-        remake(connection, stale)
-        swept = _sweep(connection) if doomed else 0
-        files = files_of(connection)
-        notes = tuple(files.problems) if files else ()
+        by_month = has_months(connection)
+        removed, dropped = _remove(connection, doomed, _emptied_months(connection, doomed) if by_month else [])
+        swept = _sweep(connection) if doomed and not by_month else 0
+        notes = _notes(connection)
+    if by_month and doomed:
+        with archive.writing() as connection:
+            swept, notes = _sweep(connection), _notes(connection)
+            # Whoever has written since then may remember what is gone now.
+            connection.execute(update(environments).values(revision=environments.c.revision + 1))
     return Forgotten(len(doomed), removed, swept, _unlink(dropped), notes)
+
+
+def _notes(connection: Connection) -> tuple[str, ...]:
+    files = files_of(connection)
+    return tuple(files.problems) if files else ()
+
+
+def _remove(connection: Connection, run_ids: Sequence[int], months: Sequence[int]) -> tuple[int, list[Path]]:
+    """Removes these runs; `months` are those that have results of no others, and are dropped whole, last of all.
+    Returns how many results went, and the files of compacted months that are empty now."""
+    stale = StaleResources()
+    removed = 0
+    for month in months:
+        stale.add_month(connection, month)
+        removed += connection.exec_driver_sql(f"SELECT count(*) FROM {table_of(month)}").scalar_one()  # noqa: S608
+    of_months = or_(false(), *(_within(invocations.c.generated_at, month) for month in months))
+    dropped = frozenset(connection.scalars(select(invocations.c.id).where(of_months))) if months else frozenset()
+    for part in chunks(run_ids):
+        removed += _remove_runs(connection, part, stale, dropped)
+    files = drop_empty_months(connection)
+    remake(connection, stale, months)
+    for month in months:
+        drop_month(connection, month)
+    return removed, files
+
+
+def _emptied_months(connection: Connection, run_ids: Sequence[int]) -> list[int]:
+    """The months that have results of these runs alone, or of none."""
+    stays = select(invocations.c.generated_at).where(not_(among(connection, invocations.c.run_id, run_ids)))
+    staying = {month_of(at) for at in connection.scalars(stays.where(invocations.c.executing).distinct())}
+    return sorted(stored_months(connection) - staying)
+
+
+def _within(at: Any, month: int) -> Any:
+    return and_(at >= begin_of(month), at < begin_of(month + 1))
 
 
 def _unlink(paths: list[Path]) -> int:
@@ -133,15 +189,21 @@ def _doomed_runs(connection: Connection, retention: Retention, moment: int) -> l
     ]
 
 
-def _remove_runs(connection: Connection, run_ids: list[int], stale: StaleResources) -> int:
-    """Removes these runs and moves the time of their environments; returns the number of results that went."""
+def _remove_runs(
+    connection: Connection, run_ids: list[int], stale: StaleResources, dropped: frozenset[int] = frozenset()
+) -> int:
+    """Removes these runs and moves the time of their environments; returns the number of results that went, but for
+    those of the invocations in `dropped`, which are left to the caller."""
     keys = list(connection.scalars(select(invocations.c.id).where(invocations.c.run_id.in_(run_ids))))
     removed = 0
-    stale.add_invocations(connection, keys)
+    staying = [key for key in keys if key not in dropped]
+    stale.add_invocations(connection, staying)
+    stale.add_dropped(connection, [key for key in keys if key in dropped])
+    for part in chunks(staying):
+        removed += connection.execute(delete(results).where(results.c.invocation_id.in_(part))).rowcount
     for part in chunks(keys):
-        for table in _FACTS:
-            gone = connection.execute(delete(table).where(table.c.invocation_id.in_(part))).rowcount
-            removed += gone if table is results else 0
+        for table in _FACTS[1:]:
+            connection.execute(delete(table).where(table.c.invocation_id.in_(part)))
         connection.execute(delete(invocations).where(invocations.c.id.in_(part)))
     places = select(runs.c.environment_id).where(runs.c.id.in_(run_ids))
     moved = {"revision": environments.c.revision + 1, "updated_at": environments.c.updated_at + 1000}

@@ -18,6 +18,7 @@ from gateway.archive.artifacts.command_variants import NOT_BUILDING, variant_of
 from gateway.archive.changes.runtime_changes import look_again
 from gateway.archive.migrations.added_columns import add_columns, fill_columns
 from gateway.archive.migrations.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
+from gateway.archive.result_months import part_by_month
 from gateway.archive.rollups.stale_series import mark_everything
 from gateway.archive.rollups.upkeep import rebuild
 from gateway.archive.tables.alert_tables import alert_messages, alert_senders, alerts
@@ -62,6 +63,7 @@ class Migration:
 
 def _create_tables(connection: Connection) -> None:
     metadata.create_all(connection)
+    part_by_month(connection)
     adopt_earlier_facts(connection)
 
 
@@ -246,6 +248,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(18, "series of runtimes in fewer bytes", _shorten_series),
     Migration(19, "months in columnar files", _compact),
     Migration(20, "figures of the mirror", _figures_of_mirror),
+    Migration(21, "results by month on PostgreSQL", part_by_month),
 )
 
 

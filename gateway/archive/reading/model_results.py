@@ -106,8 +106,10 @@ def newest_of_resources(connection: Connection, count: int) -> FromClause:
         .correlate(resources)
     )
     if connection.dialect.name == "postgresql":
-        keys = newest.lateral("keys")
-        return resources.join(keys, true()).join(results, results.c.id == keys.c.id)
+        # By time too, which says in which month it lies.
+        keys = newest.add_columns(_newest.c.generated_at).lateral("keys")
+        is_same = and_(results.c.id == keys.c.id, results.c.generated_at == keys.c.generated_at)
+        return resources.join(keys, true()).join(results, is_same)
     # By their keys alone: given the resource too, SQLite goes through its newest results again for each of its results.
     return resources.join(results, results.c.id.in_(newest))
 

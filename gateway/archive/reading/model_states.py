@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, literal, select, true
 
 from gateway.archive.reading.applied_state import defining_manifests
 from gateway.archive.tables.many_keys import chunks
@@ -31,9 +31,27 @@ class DescribedNode(msgspec.Struct, frozen=True):
 _node = msgspec.json.Decoder(DescribedNode)
 
 
-def newest_success(last: Any, deploys: Any) -> ColumnElement[Any]:
+def _newest_success(last: Any, deploys: Any) -> ColumnElement[Any]:
     """The key of the last success, which is the `last` attempt as a rule: then it is not sought."""
     return case((and_(*succeeded(last)), last.c.id), else_=newest_result(deploys, *succeeded(results)))
+
+
+def with_newest(connection: Connection, source: FromClause, deploys: Any) -> tuple[FromClause, Any, Any]:
+    """`source`, which has resources, with the last attempt and the last success of each; and these two."""
+    if connection.dialect.name == "postgresql":
+        last, success = _newest_row("last", deploys), _newest_row("success", deploys, succeeded)
+        return source.outerjoin(last, true()).outerjoin(success, true()), last, success
+    last, success = results.alias("last"), results.alias("success")
+    with_last = source.outerjoin(last, last.c.id == newest_result(deploys))
+    return with_last.outerjoin(success, success.c.id == _newest_success(last, deploys)), last, success
+
+
+def _newest_row(name: str, deploys: Any, conditions: Callable[[Any], Iterable[Any]] = lambda _: ()) -> Any:
+    """The whole of it: by its key alone PostgreSQL would look for it in every month."""
+    rows = results.alias(f"{name}_rows")
+    query = select(rows).where(rows.c.resource_id == resources.c.id, rows.c.deploys == deploys, *conditions(rows))
+    newest = query.order_by(rows.c.generated_at.desc(), rows.c.run_id.desc()).limit(1)
+    return newest.correlate_except(rows).lateral(name)
 
 
 def model_states(connection: Connection, environment_ids: Sequence[int], *, contents: bool) -> Iterator[AnyRow]:
@@ -43,20 +61,27 @@ def model_states(connection: Connection, environment_ids: Sequence[int], *, cont
     `materialization` of what that built, or of the manifest where there was none. With `contents` the whole node too.
     """
     for part in chunks(environment_ids):
-        yield from connection.execute(_statement(part, contents=contents))
+        yield from connection.execute(_statement(connection, part, contents=contents))
 
 
 def newest_successes(connection: Connection, resource_ids: Sequence[int], *, deploys: bool) -> dict[int, float | None]:
     """The execution time of the last success of each resource, None where there was none; a statement for a thousand
     resources."""
-    success = results.alias("success")
+    each, success = _with_success(connection, literal(deploys))
     runtimes: dict[int, float | None] = {}
     for part in chunks(resource_ids):
-        newest = newest_result(literal(deploys), *succeeded(results))
-        each = resources.outerjoin(success, success.c.id == newest)
         query = select(resources.c.id, success.c.execution_time).select_from(each).where(resources.c.id.in_(part))
         runtimes.update((row.id, row.execution_time) for row in connection.execute(query))
     return runtimes
+
+
+def _with_success(connection: Connection, deploys: Any) -> tuple[FromClause, Any]:
+    if connection.dialect.name == "postgresql":
+        success = _newest_row("success", deploys, succeeded)
+        return resources.outerjoin(success, true()), success
+    success = results.alias("success")
+    newest = newest_result(deploys, *succeeded(results))
+    return resources.outerjoin(success, success.c.id == newest), success
 
 
 def described_node(content: bytes) -> DescribedNode:
@@ -64,13 +89,16 @@ def described_node(content: bytes) -> DescribedNode:
     return _node.decode(content)
 
 
-def _statement(environment_ids: Sequence[int], *, contents: bool) -> Select[*tuple[Any, ...]]:
-    last, success, applied = results.alias("last"), results.alias("success"), nodes.alias("applied")
+def _statement(connection: Connection, environment_ids: Sequence[int], *, contents: bool) -> Select[Any]:
+    applied = nodes.alias("applied")
     defining = defining_manifests(environment_ids)
     deploys = defining.c.deploys
     same_name = and_(
         resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == defining.c.environment_id
     )
+    known = defining.join(manifest_nodes, manifest_nodes.c.manifest_id == defining.c.manifest_id)
+    known = known.join(nodes, nodes.c.id == manifest_nodes.c.node_id).outerjoin(resources, same_name)
+    source, last, success = with_newest(connection, known, deploys)
     columns: tuple[ColumnElement[Any], ...] = (
         defining.c.environment_id,
         nodes.c.unique_id,
@@ -82,13 +110,6 @@ def _statement(environment_ids: Sequence[int], *, contents: bool) -> Select[*tup
     )
     return (
         (select(*columns, applied.c.content) if contents else select(*columns))
-        .select_from(
-            defining.join(manifest_nodes, manifest_nodes.c.manifest_id == defining.c.manifest_id)
-            .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
-            .outerjoin(resources, same_name)
-            .outerjoin(last, last.c.id == newest_result(deploys))
-            .outerjoin(success, success.c.id == newest_success(last, deploys))
-            .join(applied, applied.c.id == func.coalesce(success.c.node_id, nodes.c.id))
-        )
+        .select_from(source.join(applied, applied.c.id == func.coalesce(success.c.node_id, nodes.c.id)))
         .where(manifest_nodes.c.kind == "model")
     )

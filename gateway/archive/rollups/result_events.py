@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, not_, select
 
 from gateway.archive.artifacts.command_variants import Variant
 from gateway.archive.columnar.visible_results import (
@@ -19,6 +19,7 @@ from gateway.archive.columnar.visible_results import (
     of_resources,
     visible_rows,
 )
+from gateway.archive.months import begin_of
 from gateway.archive.rollups.outcomes import Ending, ending_of, outcome_of
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.newest_rows import newest_of_each
@@ -95,10 +96,14 @@ class OutcomeReader:
 
 
 class EventReader:
-    """Reads events inside one transaction; remembers the commands and materializations it has read."""
+    """Reads events inside one transaction; remembers the commands and materializations it has read. `leaving`: months
+    whose results are about to be removed, and are not read."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, leaving: Collection[int] = ()) -> None:
         self._connection = connection
+        self._stays = {
+            results: [not_(and_(*_between(results, begin_of(month), begin_of(month + 1)))) for month in sorted(leaving)]
+        }
         self._outcomes = OutcomeReader(connection)
 
     def of_invocations(self, keys: Sequence[int]) -> list[ResultEvent]:
@@ -108,7 +113,7 @@ class EventReader:
             for table in (results, freshness)
             for part in chunks(keys)
             for event in self._read(
-                _select(table).where(table.c.invocation_id.in_(part)),
+                self._select(table).where(table.c.invocation_id.in_(part)),
                 of_commands(self._connection, part) if table is results else nullcontext(False),
             )
         ]
@@ -119,7 +124,7 @@ class EventReader:
             event
             for table in (results, freshness)
             for event in self._read(
-                _select(table).where(table.c.resource_id.in_(keys), *_between(table, begin, end)),
+                self._select(table).where(table.c.resource_id.in_(keys), *_between(table, begin, end)),
                 of_resources(self._connection, keys, begin, end) if table is results else nullcontext(False),
             )
         ]
@@ -127,9 +132,16 @@ class EventReader:
     def newest(self, keys: Sequence[int], count: int) -> list[ResultEvent]:
         """The newest `count` events of each of these resources in either table, in no order."""
         return [
-            *self._events(list(newest_visible(self._connection, keys, partial(_newest, results, count), count))),
-            *self._events(list(newest_of_each(self._connection, keys, partial(_newest, freshness, count)))),
+            *self._events(list(newest_visible(self._connection, keys, partial(self._newest, results, count), count))),
+            *self._events(list(newest_of_each(self._connection, keys, partial(self._newest, freshness, count)))),
         ]
+
+    def _newest(self, table: Table, count: int, resource_id: ColumnElement[int]) -> Select[Any]:
+        order = (table.c.generated_at.desc(), table.c.run_id.desc(), table.c.id.desc())
+        return self._select(table).where(table.c.resource_id == resource_id).order_by(*order).limit(count)
+
+    def _select(self, table: Table) -> Select[Any]:
+        return _select(table).where(*self._stays.get(table, ()))
 
     def _read(self, query: Select[Any], visible: Visible) -> Iterator[ResultEvent]:
         return self._events(list(visible_rows(self._connection, query, visible)))
@@ -142,11 +154,6 @@ class EventReader:
             ending = ending_of(status, seconds)
             kept = seconds if ending <= Ending.FAILED else None
             yield ResultEvent(at, run_id, key, resource_id, outcome(ending, invocation_id, node_id), kept)
-
-
-def _newest(table: Table, count: int, resource_id: ColumnElement[int]) -> Select[Any]:
-    order = (table.c.generated_at.desc(), table.c.run_id.desc(), table.c.id.desc())
-    return _select(table).where(table.c.resource_id == resource_id).order_by(*order).limit(count)
 
 
 def _select(table: Table) -> Select[Any]:

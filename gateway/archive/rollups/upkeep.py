@@ -8,7 +8,7 @@ that are touched.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, delete, select, type_coerce
@@ -61,6 +61,19 @@ class StaleResources:
         for resource_id, month in months:
             if among is None or resource_id in among:
                 self.months[resource_id].add(month)
+
+    def add_dropped(self, connection: Connection, keys: Sequence[int]) -> None:
+        """What these invocations have beside their results in `results`: sources checked, and compacted months."""
+        for part in chunks(keys):
+            query = select(freshness.c.resource_id, freshness.c.generated_at).where(freshness.c.invocation_id.in_(part))
+            self._add(((key, month_of(at)) for key, at in connection.execute(query)), None)
+            self._add(compacted_resources(connection, part), None)
+
+    def add_month(self, connection: Connection, month: int) -> None:
+        """Everything that has results in a month (see `month_of`)."""
+        within = results.c.generated_at >= begin_of(month), results.c.generated_at < begin_of(month + 1)
+        keys = connection.scalars(select(results.c.resource_id).where(*within).distinct())
+        self._add(((key, month) for key in keys), None)
 
     def add_job(self, connection: Connection, job_id: int) -> None:
         """Everything that a job has results of."""
@@ -135,11 +148,12 @@ def _rows_of_invocations(
     return known_rows
 
 
-def remake(connection: Connection, stale: StaleResources) -> None:
-    """Makes the rows of stale resources anew from their results; those without any go."""
+def remake(connection: Connection, stale: StaleResources, leaving: Collection[int] = ()) -> None:
+    """Makes the rows of stale resources anew from their results; those without any go. `leaving`: months whose results
+    count no more, though they are removed only after this."""
     mark_models(connection, stale.months)
     restore_states(connection, stale.months)
-    reader = EventReader(connection)
+    reader = EventReader(connection, leaving)
     for part in chunks(sorted(stale.months), _CHUNK):
         by_place: dict[_Place, list[int]] = defaultdict(list)
         for resource_id, place in _places(connection, part).items():

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.exc import DBAPIError
 
 
 def insertion(connection: Connection, table: Table) -> Any:
@@ -46,6 +47,26 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     compiled = _compiled_insert(connection.dialect, table, tuple(rows[0]))
     values: Any = list(map(itemgetter(*compiled.positiontup), rows)) if compiled.positiontup else rows
     connection.exec_driver_sql(str(compiled), values)
+
+
+def copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same, by PostgreSQL's COPY where there is one. Values must be of the types of their columns."""
+    if not rows or connection.dialect.driver != "psycopg":
+        insert_rows(connection, table, rows)
+        return
+    names = list(rows[0])
+    values = itemgetter(*names)
+    statement = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
+    driver: Any = connection.connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(values(row))
+    except connection.dialect.loaded_dbapi.Error as error:
+        # As SQLAlchemy raises it of a statement of its own.
+        raise DBAPIError.instance(
+            statement, None, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
+        ) from error
 
 
 @lru_cache(maxsize=64)

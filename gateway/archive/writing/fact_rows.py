@@ -13,9 +13,10 @@ from gateway.archive.artifacts.artifact_files import FreshnessResult, Result
 from gateway.archive.artifacts.command_variants import NOT_BUILDING
 from gateway.archive.artifacts.invocation import Invocation
 from gateway.archive.artifacts.node_names import kind_of
+from gateway.archive.result_months import make_month
 from gateway.archive.tables.many_keys import among
 from gateway.archive.tables.run_tables import catalog_tables, compilations, freshness, resources, results
-from gateway.archive.tables.upserts import insert_rows
+from gateway.archive.tables.upserts import copy_rows, insert_rows
 from gateway.archive.times import parse_micros
 from gateway.archive.writing.contents import ContentStore
 
@@ -50,7 +51,9 @@ class FactRows:
         keys = _resource_ids(connection, environment_id, names | set(invocation.catalog))
         executed = self._result_rows(place, keys) if invocation.executes else []
         checks = self._freshness_rows(place, keys)
-        insert_rows(connection, results, executed)
+        if executed:
+            make_month(connection, invocation.generated_at)
+        copy_rows(connection, results, executed)
         insert_rows(connection, freshness, checks)
         insert_rows(connection, catalog_tables, self._catalog_rows(place, keys))
         if not invocation.executes:

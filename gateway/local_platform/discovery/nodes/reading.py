@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
 from gateway.archive.columnar.visible_results import newest_of_short, of_runs, short_of, visible_rows
 from gateway.archive.reading.applied_state import NEWEST_DEPLOYING
 from gateway.archive.reading.model_results import newest_of_resources
-from gateway.archive.reading.model_states import newest_success
+from gateway.archive.reading.model_states import with_newest
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import (
@@ -24,7 +24,6 @@ from gateway.archive.tables.run_tables import (
     results,
     texts,
 )
-from gateway.archive.tables.state_rows import newest_result
 
 
 def environment_row(connection: Connection, environment_id: int) -> AnyRow | None:
@@ -50,7 +49,9 @@ class MembersKey(NamedTuple):
 def member_rows(connection: Connection, key: MembersKey, unique_ids: Iterable[str] | None = None) -> Sequence[AnyRow]:
     """The nodes of a manifest with the last attempt and the last success of each in the environment, by unique id; of
     `unique_ids` only those."""
-    last, success = results.alias("last"), results.alias("success")
+    same_name = and_(resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == key.environment_id)
+    known = manifest_nodes.join(nodes, nodes.c.id == manifest_nodes.c.node_id).outerjoin(resources, same_name)
+    source, last, success = with_newest(connection, known, key.deploys)
     query: Select[*tuple[Any, ...]] = (
         select(
             nodes.c.unique_id,
@@ -63,14 +64,7 @@ def member_rows(connection: Connection, key: MembersKey, unique_ids: Iterable[st
             success.c.node_id.label("success_node_id"),
             success.c.execute_completed_at.label("execute_completed_at"),
         )
-        .select_from(manifest_nodes)
-        .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
-        .outerjoin(
-            resources,
-            and_(resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == key.environment_id),
-        )
-        .outerjoin(last, last.c.id == newest_result(key.deploys))
-        .outerjoin(success, success.c.id == newest_success(last, key.deploys))
+        .select_from(source)
         .where(manifest_nodes.c.manifest_id == key.manifest_id, manifest_nodes.c.kind.in_(key.kinds))
         .order_by(nodes.c.unique_id)
     )
