@@ -277,7 +277,11 @@ async def test_sources_are_found_and_nothing_is_asked_of_an_empty_search(
         "{ nodes { sourceName name project { id } freshness { status } } } } }"
     )
     rows = [
-        [f"{one['sourceName']}.{one['name']}", one["project"]["id"], one["freshness"]["status"].lower()]
+        [
+            f"{one['sourceName']}.{one['name']}",
+            one["project"]["id"],
+            one["freshness"]["status"].lower().replace("_", " "),
+        ]
         for one in said["account"]["sources"]["nodes"]
     ]
     assert rows

@@ -36,7 +36,7 @@ SCREENS: dict[str, tuple[dict[str, Any], int, int]] = {
     "job": ({"id": "302001", **WINDOW}, 6, 0),
     "model": ({"id": "finance.fct_invoices"}, 10, 1),
     "run": ({"id": "70437490011508"}, 5, 0),
-    "search": ({"text": "daily"}, 5, 0),
+    "search": ({"text": "daily"}, 6, 0),
     "time": ({"by": "FOLDER", **WINDOW}, 3, 0),
     "whatif": ({"id": "70437490011508", "change": {"threads": 4}}, 0, 0),
 }
