@@ -40,14 +40,15 @@ MINUTE = timedelta(minutes=1)
 
 def write_queues(folder: Path) -> None:
     """Every twenty minutes a run of job 1 is created, waits for two minutes, one of them prepared, and takes half an
-    hour; job 2 runs from 1:00 to 1:10; CI runs overlap too, and staging is not looked at."""
+    hour; job 2 runs from 1:00 to 1:10; CI runs overlap too, at ten one and job 2, and staging is not looked at."""
     archive = SmallArchive(folder)
     archive.account({BUSY: {}, QUIET: {}, PROPOSED: {"job_type": "ci"}, 4: {"environment_id": STAGING}, NIGHTLY: {}})
 
     def run(run_id: int, job: int, created: datetime, wait: timedelta, runtime: timedelta, **more: Any) -> None:
         started = created + wait
         times = {"created_at": iso(created), "dequeued_at": iso(started - MINUTE), "started_at": iso(started)}
-        command = Command([Did("orders")], ends=runtime)
+        beside = [Did("countries", kind="seed"), Did("late", status="skipped", seconds=0)]
+        command = Command([Did("orders"), *beside], ends=runtime)
         archive.run(run_id, job, started, command, **{**times, **more})
 
     for place in range(6):
@@ -55,6 +56,8 @@ def write_queues(folder: Path) -> None:
     run(20, QUIET, DAY + 60 * MINUTE, 0 * MINUTE, 10 * MINUTE, dequeued_at=None)
     run(31, PROPOSED, DAY + 180 * MINUTE, 0 * MINUTE, 20 * MINUTE, dequeued_at=None)
     run(32, PROPOSED, DAY + 185 * MINUTE, 0 * MINUTE, 20 * MINUTE, dequeued_at=None)
+    run(21, QUIET, DAY + 600 * MINUTE, 0 * MINUTE, 20 * MINUTE, dequeued_at=None)
+    run(33, PROPOSED, DAY + 605 * MINUTE, 0 * MINUTE, 20 * MINUTE, dequeued_at=None)
     run(40, 4, DAY, 0 * MINUTE, 200 * MINUTE, environment_id=STAGING)
 
 
@@ -133,8 +136,8 @@ async def test_a_window_cuts_what_reaches_into_it(gateways: tuple[Gateway, Gatew
 
 @pytest.mark.slow
 async def test_models_that_jobs_build_at_once_are_listed(gateways: tuple[Gateway, Gateway, str]) -> None:
-    """From 1:00 to 1:10 job 2 builds what the runs of 0:40 and 1:00 of job 1 build; runs of CI beside each other, of
-    one job beside each other, and of staging do not count."""
+    """From 1:00 to 1:10 job 2 builds what the runs of 0:40 and 1:00 of job 1 build; runs of CI, of one job beside each
+    other, and of staging do not count, nor seeds and what was skipped."""
     found = (await gateways[0].data(SHARED, **WINDOW))["account"]["concurrency"]["sharedModels"]
     assert found == [
         {
@@ -146,7 +149,9 @@ async def test_models_that_jobs_build_at_once_are_listed(gateways: tuple[Gateway
         }
     ]
     before = {"since": "2026-03-01T00:00:00Z", "until": "2026-03-01T01:00:00Z"}
-    assert (await gateways[0].data(SHARED, **before))["account"]["concurrency"]["sharedModels"] == []
+    proposed = {"since": "2026-03-01T10:00:00Z", "until": "2026-03-01T11:00:00Z"}
+    for window in (before, proposed):
+        assert (await gateways[0].data(SHARED, **window))["account"]["concurrency"]["sharedModels"] == []
     reply = await gateways[0].ask(SHARED, **WINDOW, first=0)
     assert reply.codes == {"account.concurrency.sharedModels": "BAD_USER_INPUT"}
 

@@ -14,6 +14,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.archive.written_runs import BEGIN, DAILY, Command, write_account, write_run
 from tests.conftest import stored
+from tests.identity.callers import Holder, known_to
 from tests.streaming.conftest import hear, live, subscribe, until
 
 FOUND = """subscription($projects: [ID!]) { regressionFound(projectIds: $projects) {
@@ -27,6 +28,7 @@ def write(folder: Path, number: int, seconds: float) -> None:
 
 @pytest.mark.slow
 async def test_a_regression_is_sent_once_and_once_more_when_it_is_withdrawn(tmp_path: Path) -> None:
+    """To those who may see its project, and to nobody else."""
     folder = tmp_path / "account"
     write_account(folder, {DAILY: "scheduled"})
     for number in range(1, 21):
@@ -37,9 +39,15 @@ async def test_a_regression_is_sent_once_and_once_more_when_it_is_withdrawn(tmp_
         await asyncio.to_thread(ingest_folder, archive, folder)
 
     settings = Settings(store_url=f"sqlite:///{tmp_path}/runs.db", history_source="archive", revision_interval=0.2)
-    async with live(settings) as gateway, gateway.talk() as connection:
+    shop, other = Holder("shop", ("shop",)), Holder("other", ("other",))
+    async with (
+        live(known_to(settings, shop, other)) as gateway,
+        gateway.talk(additional_headers={"X-API-Key": shop.key}) as connection,
+        gateway.talk(additional_headers={"X-API-Key": other.key}) as stranger,
+    ):
+        await subscribe(stranger, "1", FOUND)
         await subscribe(connection, "1", FOUND, projects=["shop"])
-        await until(lambda: gateway.services.poller.listeners == 1)
+        await until(lambda: gateway.services.poller.listeners == 2)
         # What there is is read before anything new is looked for: that takes a look of its own.
         await asyncio.sleep(0.5)
         for number in range(21, 34):
@@ -69,6 +77,8 @@ async def test_a_regression_is_sent_once_and_once_more_when_it_is_withdrawn(tmp_
         await read()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(connection.recv(), 1.5)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(stranger.recv(), 0.1)
     archive.close()
 
 
