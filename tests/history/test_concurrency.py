@@ -33,7 +33,7 @@ DEADLINE = """query($by: LocalTime!, $zone: TimeZone!, $days: Int! = 30) { job(i
   deadline(finishedBy: $by, timeZone: $zone, lastDays: $days) {
     metShare dayCount slack { count minimum maximum } basis { runCount missing } } } }"""
 WINDOW = {"since": "2026-03-01T00:00:00Z", "until": "2026-03-01T04:00:00Z"}
-SOURCE = "source.shop.raw.orders"
+SOURCE, OTHER_SOURCE = "source.shop.raw.orders", "source.shop.raw.others"
 BUSY, QUIET, PROPOSED, NIGHTLY = 1, 2, 3, 5
 MINUTE = timedelta(minutes=1)
 
@@ -63,17 +63,18 @@ def write_queues(folder: Path) -> None:
 
 def write_nights(folder: Path) -> datetime:
     """Three nights whose deadline, noon UTC, has passed: in time by an hour, late by two, and failed; the day after the
-    failure nothing ran. Their first midnight. A minute before the runs of the first two nights their source is
-    checked: its newest rows are of an hour before the first midnight, and of three hours before the second."""
+    failure nothing ran. Their first midnight. A minute before the runs their source is checked: its newest rows are of an
+    hour before the first midnight, of three hours before the second, and of two before the third. Another source, of
+    which nothing is built, is days behind."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
     archive = SmallArchive(folder).account({NIGHTLY: {}})
     orders = Did("orders", node={"depends_on": {"nodes": [SOURCE]}})
     for place, (ends, status) in enumerate(((11, 10), (14, 10), (8, 20))):
         started = midnight + timedelta(days=place, hours=2)
         archive.run(50 + place, NIGHTLY, started, Command([orders], ends=timedelta(hours=ends - 2)), status=status)
-        if place < 2:
-            loaded = midnight + timedelta(hours=(-1, 21)[place])
-            archive.check(NIGHTLY, 50 + place, SOURCE, loaded, started - MINUTE)
+        loaded = midnight + timedelta(hours=(-1, 21, 46)[place])
+        archive.check(NIGHTLY, 50 + place, SOURCE, loaded, started - MINUTE)
+        archive.check(NIGHTLY, 60 + place, OTHER_SOURCE, midnight - timedelta(days=9), started - MINUTE)
     return midnight
 
 
