@@ -63,9 +63,9 @@ def write_queues(folder: Path) -> None:
 
 def write_nights(folder: Path) -> datetime:
     """Three nights whose deadline, noon UTC, has passed: in time by an hour, late by two, and failed; the day after the
-    failure nothing ran. Their first midnight. A minute before the runs their source is checked: its newest rows are of an
-    hour before the first midnight, of three hours before the second, and of two before the third. Another source, of
-    which nothing is built, is days behind."""
+    failure nothing ran. Their first midnight. A minute before the runs their source is checked: its newest rows are of
+    an hour before the first midnight, of three hours before the second, and of two before the third. Another source,
+    of which nothing is built, is days behind."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
     archive = SmallArchive(folder).account({NIGHTLY: {}})
     orders = Did("orders", node={"depends_on": {"nodes": [SOURCE]}})
