@@ -38,7 +38,19 @@ class _DerivedValue:
 
     @property
     def items(self) -> int:
-        return len(self.value) if isinstance(self.value, Sized) else 1
+        return _length(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _ValueOfObjects:
+    """A value, and the objects that it was made of."""
+
+    value: Any
+    objects: object
+
+    @property
+    def items(self) -> int:
+        return _length(self.value)
 
 
 class DerivedCache:
@@ -51,9 +63,8 @@ class DerivedCache:
         self._clock = clock
         self._forgotten = memory.forgotten
         # A small value takes a full share, so that there are at most so many of them.
-        self._kept: BoundedMap[Hashable, _DerivedValue] = BoundedMap(
-            _MOST_ITEMS, lambda _, derived: max(derived.items, _MOST_ITEMS // _MOST)
-        )
+        self._kept: BoundedMap[Hashable, _DerivedValue] = BoundedMap(_MOST_ITEMS, _weigh)
+        self._of_objects: BoundedMap[Hashable, _ValueOfObjects] = BoundedMap(_MOST_ITEMS, _weigh)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -71,11 +82,30 @@ class DerivedCache:
         value: V = derived.value
         return value
 
-    def _find(self, key: Hashable) -> _DerivedValue | None:
+    async def of_objects(self, key: Hashable, objects: object, make: Callable[[], Awaitable[V]]) -> V:
+        """What `make` returns, now or when it was made last of the same `objects`, which the key names by identity.
+
+        They must never change, and the value must depend on nothing else: no fact is used in making it, so it is kept
+        and returned in any run, also in one that waits between its pieces.
+        """
+        self._forget_outdated()
+        kept = self._of_objects.get(key)
+        if kept is not None:
+            value: V = kept.value
+            return value
+        made = await make()
+        if self._memory.forgotten == self._forgotten:
+            self._of_objects.put(key, _ValueOfObjects(made, objects))
+        return made
+
+    def _forget_outdated(self) -> None:
         if self._memory.forgotten != self._forgotten:
             self._forgotten = self._memory.forgotten
             self._kept.clear()
-            return None
+            self._of_objects.clear()
+
+    def _find(self, key: Hashable) -> _DerivedValue | None:
+        self._forget_outdated()
         derived = self._kept.peek(key)
         if derived is None:
             return None
@@ -98,3 +128,11 @@ class DerivedCache:
         if not usage.stale and not usage.incomplete and not usage.notes and total == self._generations.total:
             self._kept.put(key, made)
         return made
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, Sized) else 1
+
+
+def _weigh(_key: Hashable, derived: _DerivedValue | _ValueOfObjects) -> int:
+    return max(derived.items, _MOST_ITEMS // _MOST)

@@ -189,6 +189,11 @@ class Loaders:
         identity, held so that it stays theirs."""
         return self._services.derived((key, self._projection), about, make)
 
+    def derived_of(self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+        """What `make` makes of `objects` alone, which never change and are in the key by their identity; made once, in
+        any run, as long as they are kept."""
+        return self._services.derived_of(key, objects, make)
+
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""
         return await self._models.load(ModelsRequest(project))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -169,6 +170,29 @@ async def test_what_is_made_of_facts_goes_with_them() -> None:
         for number in range(1_000):
             run_sync(derived.tell(number, None, make))
     assert len(derived) <= 64
+
+
+async def test_what_is_made_of_objects_alone_is_kept_in_any_run_until_facts_go() -> None:
+    memory = Memory(10)
+    derived = Tiers(memory, lambda: 5.0).derived
+    place = (memory.new_kind(), "fact")
+    memory.put(place, Fact("a fact", 1.0, weight=6))
+    objects, made = ["an object"], []
+
+    async def make() -> list[str]:
+        await asyncio.sleep(0)
+        made.append(1)
+        return [*objects, "in order"]
+
+    for _ in range(3):
+        assert await derived.of_objects(id(objects), objects, make) == ["an object", "in order"]
+    with only_if_cached():
+        assert run_sync(derived.of_objects(id(objects), objects, make)) == ["an object", "in order"]
+    assert made == [1]
+    memory.put((place[0], "larger"), Fact("pushes the other out", 1.0, weight=6))
+    for _ in range(2):
+        await derived.of_objects(id(objects), objects, make)
+    assert made == [1, 1]
 
 
 def test_questions_wait_by_no_other_means_than_those_that_know_of_answering_at_once() -> None:

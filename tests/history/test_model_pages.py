@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
 from benchmarks.account import Size, write_account
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.history.statements import noted_statements
@@ -149,3 +152,33 @@ async def test_pages_by_runtime_are_the_whole_list_and_read_what_they_show(
             break
         cursor = page["pageInfo"]["endCursor"]
     assert models == by_runtime(account[0], direction)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["archive", "discovery"])
+async def test_an_order_that_is_kept_goes_with_the_runs_it_is_of(tmp_path: Path, source: str) -> None:
+    """Asked for twice, after the next run, and twice again."""
+    for runs in (1, 3):
+        write_account(tmp_path / str(runs), Size(environments=2, models=8, runs=runs))
+    store = stored(tmp_path / "1", tmp_path)
+    settings = Settings(
+        store_url=store,
+        history_source=source,
+        response_cache_bytes=0,
+        revision_interval=1e-9,
+        topology_seconds=1e-9,
+        stale_seconds=0,
+    )
+    expected = [by_runtime(Oracle(tmp_path / str(runs)), "DESC")[:5] for runs in (1, 3)]
+    assert expected[0] != expected[1]
+    async with serving(settings) as gateway:
+
+        async def shown() -> list[dict[str, Any]]:
+            nodes = (await gateway.data(BY_RUNTIME, first=5, direction="DESC"))["account"]["models"]["nodes"]
+            return [{"id": node["id"], "runtime": node["runtime"]} for node in nodes]
+
+        assert [await shown(), await shown()] == [expected[0]] * 2
+        archive = Archive.open(store)
+        ingest_folder(archive, tmp_path / "3")
+        archive.close()
+        assert [await shown(), await shown()] == [expected[1]] * 2

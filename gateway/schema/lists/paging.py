@@ -232,6 +232,9 @@ class OrderedItems(Generic[T]):
     items: Sequence[T]
     sums: Sequence[int]
 
+    def __len__(self) -> int:
+        return len(self.items)
+
 
 async def put_in_order(items: Sequence[T], order: Order[T]) -> OrderedItems[T]:
     """The items in this order, in pieces between which others have their turn."""

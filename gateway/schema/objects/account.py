@@ -14,7 +14,6 @@ from gateway.hierarchy.rankings.ranking import Ranked
 from gateway.queries.analysis import concurrency, wasted_builds
 from gateway.queries.analysis.account_seconds import weighted_seconds_of_account
 from gateway.queries.jobs import jobs
-from gateway.queries.models import models
 from gateway.queries.projects import select_projects
 from gateway.queries.rankings import rankings
 from gateway.queries.rankings.rankings import RankingArguments, ShownModel
@@ -57,7 +56,6 @@ from gateway.schema.inputs.filters import (
     source_filter,
 )
 from gateway.schema.inputs.orders import (
-    BY_MODEL_ID,
     BY_PROJECT_ID,
     BY_SOURCE_ID,
     OrderJobsBy,
@@ -65,7 +63,6 @@ from gateway.schema.inputs.orders import (
     OrderRunsBy,
     OrderSourcesBy,
     order_of_jobs,
-    order_of_models,
     order_of_sources,
 )
 from gateway.schema.lists.connections import (
@@ -82,8 +79,8 @@ from gateway.schema.lists.connections import (
     PartlyKnownConnection,
     page_arguments,
 )
-from gateway.schema.lists.model_pages import page_of_few
-from gateway.schema.lists.paging import Page, cut, cut_in_order
+from gateway.schema.lists.model_pages import page_of_models
+from gateway.schema.lists.paging import Page, cut
 from gateway.schema.lists.runs import page_of_runs
 from gateway.schema.objects.job import Job
 from gateway.schema.objects.model import Model
@@ -154,12 +151,7 @@ class Account(AccountHistory):
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         context, where = field_context(info), model_filter(filter)
-        few = await page_of_few(context, parent.projects, where, order_by or None, page)
-        if few is not None:
-            return few
-        chosen = await models.select_models(context, parent.projects, where)
-        order = order_of_models(order_by)
-        return await cut_in_order(chosen, order, page, arrived_in=BY_MODEL_ID, place=info.path.as_list)
+        return await page_of_models(context, parent.projects, where, order_by or None, page)
 
     @strawberry.field(
         description="The jobs of all projects, ordered by id.",

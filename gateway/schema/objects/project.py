@@ -10,7 +10,7 @@ from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.objects import source as source_facts
 from gateway.hierarchy.rankings.ranking import Ranked
 from gateway.queries.jobs import jobs
-from gateway.queries.models import models, removed_models
+from gateway.queries.models import removed_models
 from gateway.queries.rankings import rankings
 from gateway.queries.rankings.rankings import RankingArguments, ShownModel
 from gateway.queries.resources import resources, sources
@@ -39,7 +39,6 @@ from gateway.schema.inputs.filters import (
     source_filter,
 )
 from gateway.schema.inputs.orders import (
-    BY_MODEL_ID,
     BY_RESOURCE,
     BY_SOURCE_ID,
     OrderJobsBy,
@@ -47,7 +46,6 @@ from gateway.schema.inputs.orders import (
     OrderRunsBy,
     OrderSourcesBy,
     order_of_jobs,
-    order_of_models,
     order_of_sources,
 )
 from gateway.schema.lists.connections import (
@@ -64,8 +62,8 @@ from gateway.schema.lists.connections import (
     PartlyKnownConnection,
     page_arguments,
 )
-from gateway.schema.lists.model_pages import page_of_few
-from gateway.schema.lists.paging import Page, cut, cut_in_order
+from gateway.schema.lists.model_pages import page_of_models
+from gateway.schema.lists.paging import Page, cut
 from gateway.schema.lists.runs import page_of_runs
 from gateway.schema.objects.job import Job
 from gateway.schema.objects.model import Model
@@ -117,13 +115,7 @@ class Project:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         context, where = field_context(info), model_filter(filter)
-        few = await page_of_few(context, [parent], where, order_by or None, page)
-        if few is not None:
-            return few
-        chosen = await models.select_models(context, [parent], where)
-        return await cut_in_order(
-            chosen, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
-        )
+        return await page_of_models(context, [parent], where, order_by or None, page)
 
     @strawberry.field(
         description="Models that the project no longer has, last seen first. An archive reaches back to its first "
