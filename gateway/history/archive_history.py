@@ -83,8 +83,8 @@ class ArchiveHistory:
         self, keys: Sequence[HistoryKey], count: int
     ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
         """Two statements for each environment's thousand models."""
-        await self._read_begins({key.environment_id for key in keys})
-        return await self._read(keys, partial(read_model_runs, keys=keys, count=count))
+        work = partial(read_model_runs, keys=keys, count=count)
+        return await self._read_with_begins(keys, {key.environment_id for key in keys}, work)
 
     async def run_models(self, keys: Sequence[RunKey], models: int) -> dict[RunKey, RunModels[ModelRun] | GatewayError]:
         """Three statements for a thousand runs, and one for a thousand of their models' nodes."""
@@ -135,9 +135,8 @@ class ArchiveHistory:
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
     ) -> dict[int, MeanRuntimes | GatewayError]:
         """One statement for all environments."""
-        await self._read_begins(environment_ids)
         work = partial(read_means, environment_ids=environment_ids, last_runs=last_runs, scope=scope)
-        return await self._read(environment_ids, work)
+        return await self._read_with_begins(environment_ids, environment_ids, work)
 
     async def model_counts(self, environment_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """One statement for a thousand environments."""
@@ -195,8 +194,11 @@ class ArchiveHistory:
         """Two statements for five hundred runs."""
         return await self._read(run_ids, partial(read_runs, account_id=account_id, run_ids=run_ids))
 
-    async def _read_begins(self, environment_ids: Collection[int]) -> None:
-        """One statement for the environments whose first run nobody has looked for lately."""
+    async def _read_with_begins(
+        self, keys: Sequence[K], environment_ids: Collection[int], work: Callable[[Connection], Mapping[K, V]]
+    ) -> dict[K, V | GatewayError]:
+        """The same as `_read`, with one statement more for the environments whose first run nobody has looked for
+        lately."""
         now = time.monotonic()
         known = {environment_id: self._begins.peek(environment_id) for environment_id in environment_ids}
         missing = [
@@ -204,16 +206,19 @@ class ArchiveHistory:
             for environment_id, begin in known.items()
             if begin is None or now - begin[0] > _BEGIN_SECONDS
         ]
-        if not missing:
-            return
-        try:
-            begins = await self._reader.read(partial(first_runs, environment_ids=missing))
-        except GatewayError:
-            return  # the question itself meets the same
-        for environment_id in missing:
-            self._begins.put(
-                environment_id, (now, from_micros(begins[environment_id]) if environment_id in begins else None)
-            )
+        begins: dict[int, int] = {}
+
+        def read(connection: Connection) -> Mapping[K, V]:
+            if missing:
+                begins.update(first_runs(connection, missing))
+            return work(connection)
+
+        answers = await self._read(keys, read)
+        if not any(isinstance(answer, GatewayError) for answer in answers.values()):
+            for environment_id in missing:
+                begin = from_micros(begins[environment_id]) if environment_id in begins else None
+                self._begins.put(environment_id, (now, begin))
+        return answers
 
     async def failed_nodes(self, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...] | GatewayError]:
         """Six statements for an environment; on SQLite one more for each resource that failed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -65,12 +65,22 @@ def read_run_models(connection: Connection, keys: Sequence[RunKey]) -> dict[RunK
     return _read_runs(connection, keys, rows, lambda row, node: to_model_run(_run_model(row, node, share), share))
 
 
+class _BuiltNode(NamedTuple):
+    """What a result shows of the manifest node that it is of."""
+
+    name: str | None
+    package_name: str | None
+    tags: list[str]
+    materialization: str | None
+
+
 def model_runs_of(connection: Connection, rows: Sequence[AnyRow], share: Share) -> Iterable[ModelRun]:
     """What these rows of results say of models, their contents beside them; a node that has none is looked for."""
     named = _unnamed(connection, rows)
     contents = _contents(connection, (named.get((row.run_id, row.unique_id)) for row in rows if row.node_id is None))
     for row in rows:
-        node = node_of(row.content) if row.content is not None else contents.get(_node_key(row, named) or 0)
+        content = row.content
+        node = _built(node_of(content)) if content is not None else contents.get(_node_key(row, named) or 0)
         model = to_model_run(_run_model(row, node, share), share)
         if model is not None:
             yield model
@@ -87,7 +97,7 @@ def _read_runs(
     connection: Connection,
     keys: Sequence[RunKey],
     results: Iterable[AnyRow],
-    to_model: Callable[[AnyRow, Node | None], T | None],
+    to_model: Callable[[AnyRow, _BuiltNode | None], T | None],
 ) -> dict[RunKey, RunModels[T]]:
     """By run, what `to_model` makes of each result and of the node that it is of; results of no model are left out."""
     rows = list(results)
@@ -107,12 +117,12 @@ def _read_runs(
     }
 
 
-def _outline(row: AnyRow, node: Node | None) -> OutlineRow:
+def _outline(row: AnyRow, node: _BuiltNode | None) -> OutlineRow:
     return OutlineRow(
         row.unique_id,
         row.status,
-        tags_of(node) if node else [],
-        materialization(node) if node else None,
+        node.tags if node else [],
+        node.materialization if node else None,
         row.execution_time,
     )
 
@@ -124,8 +134,13 @@ def read_arguments(connection: Connection, keys: Iterable[CommandKey]) -> dict[C
     return {key: arguments.get((key.run_id, key.invocation_id or "")) for key in asked}
 
 
-def _contents(connection: Connection, keys: Iterable[int | None]) -> dict[int, Node]:
-    return node_contents(connection, sorted({key for key in keys if key is not None}))
+def _contents(connection: Connection, keys: Iterable[int | None]) -> dict[int, _BuiltNode]:
+    nodes = node_contents(connection, sorted({key for key in keys if key is not None}))
+    return {key: _built(node) for key, node in nodes.items()}
+
+
+def _built(node: Node) -> _BuiltNode:
+    return _BuiltNode(node.name, node.package_name, tags_of(node), materialization(node))
 
 
 def _unnamed(connection: Connection, rows: Sequence[AnyRow]) -> Named:
@@ -143,7 +158,7 @@ def _node_keys(rows: Iterable[AnyRow], named: Named) -> Iterable[int | None]:
     return (_node_key(row, named) for row in rows)
 
 
-def _run_model(row: AnyRow, node: Node | None, share: Share) -> RunModel:
+def _run_model(row: AnyRow, node: _BuiltNode | None, share: Share) -> RunModel:
     return RunModel(
         unique_id=row.unique_id,
         run_id=row.run_id,
@@ -151,8 +166,8 @@ def _run_model(row: AnyRow, node: Node | None, share: Share) -> RunModel:
         environment_id=row.environment_id,
         name=node.name if node else name_of(row.unique_id),
         package_name=node.package_name if node else None,
-        tags=tags_of(node) if node else [],
-        materialized_type=materialization(node) if node else None,
+        tags=node.tags if node else [],
+        materialized_type=node.materialization if node else None,
         status=row.status,
         error=row.message,
         execution_time=row.execution_time,

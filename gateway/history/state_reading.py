@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.archive.artifacts.node_content import tags_of
 from gateway.archive.reading.last_runtimes import last_runtimes
-from gateway.archive.reading.model_states import described_node, model_states
-from gateway.archive.tables.rows import AnyRow
+from gateway.archive.reading.model_states import ModelState, described_node, model_states
 from gateway.archive.times import from_micros
 from gateway.hierarchy.lists.listed_models import ListedState
 from gateway.hierarchy.measures.durations import seconds_or_none
@@ -27,16 +26,9 @@ def read_model_states(
     """The states of each environment's models, in no order; names, tags and the like where they are to be
     `described`."""
     states_of: dict[int, list[ListedState]] = {environment_id: [] for environment_id in environment_ids}
-    times: dict[int, datetime] = {}
+    known = _Known()
     for row in model_states(connection, environment_ids, contents=described):
-        state = ListedState(
-            row.unique_id,
-            seconds_or_none(row.execution_time),
-            None if row.attempt is None else _status(row.status),
-            None if row.generated_at is None else _time(row.generated_at, times),
-            row.materialization,
-        )
-        states_of[row.environment_id].append(_described(state, row) if described else state)
+        states_of[row.environment_id].append(_state(row, known))
     return {environment_id: tuple(states) for environment_id, states in states_of.items()}
 
 
@@ -51,28 +43,49 @@ def read_last_runtimes(
     return runtimes
 
 
-def _status(word: str | None) -> RunStatus:
-    return status_of_word(word or "")
+class _Known:
+    """What many models share: the times of their runs, the words for outcomes, tags."""
+
+    def __init__(self) -> None:
+        self.times: dict[int, datetime] = {}
+        self.statuses: dict[str | None, RunStatus] = {}
+        self.tags: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def time(self, micros: int) -> datetime:
+        """As dbt reports it: to the millisecond."""
+        time = self.times.get(micros)
+        if time is None:
+            time = self.times[micros] = from_micros(micros - micros % _MILLISECOND)
+        return time
+
+    def status(self, word: str | None) -> RunStatus:
+        status = self.statuses.get(word)
+        if status is None:
+            status = self.statuses[word] = status_of_word(word or "")
+        return status
 
 
-def _time(micros: int, known: dict[int, datetime]) -> datetime:
-    """As dbt reports it: to the millisecond. Models of one run share it."""
-    time = known.get(micros)
-    if time is None:
-        time = known[micros] = from_micros(micros - micros % _MILLISECOND)
-    return time
-
-
-def _described(state: ListedState, row: AnyRow) -> ListedState:
-    node = described_node(row.content)
+def _state(row: ModelState, known: _Known) -> ListedState:
+    _, unique_id, attempt, word, generated_at, seconds, materialization, content = row
+    runtime = seconds_or_none(seconds)
+    status = None if attempt is None else known.status(word)
+    time = None if generated_at is None else known.time(generated_at)
+    if content is None:
+        return ListedState(unique_id, runtime, status, time, materialization)
+    node = described_node(content)
+    tags = tuple(tags_of(node))
     return ListedState(
-        *state[:5],
-        name=node.name or local_name(state.unique_id),
-        tags=tuple(tags_of(node)),
-        file_path=node.original_file_path or node.path or "",
-        group=node.group,
-        access=node.access,
-        meta=_owner(node.meta),
+        unique_id,
+        runtime,
+        status,
+        time,
+        materialization,
+        node.name or local_name(unique_id),
+        known.tags.setdefault(tags, tags),
+        node.original_file_path or node.path or "",
+        node.group,
+        node.access,
+        _owner(node.meta) if b'"owner"' in content else None,
     )
 
 

@@ -236,7 +236,7 @@ def models_of(connection: Connection, environment_id: int) -> list[tuple[Any, ..
     """The rows of MODELS of an environment."""
     rows = []
     for row in model_states(connection, [environment_id], contents=True):
-        node = _node.decode(row.content)
+        node = _node.decode(row.content or b"{}")
         config = config_of(node)
         tags = msgspec.json.encode(tags_of(node)).decode()
         place = node.database, node.schema, node.alias, node.group or config.group, node.access or config.access

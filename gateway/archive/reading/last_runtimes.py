@@ -15,9 +15,9 @@ from gateway.archive.rollups.day_buckets import damaged
 from gateway.archive.rollups.outcomes import builds_successfully, is_timed, may_have_succeeded
 from gateway.archive.rollups.packed_results import LEAST_KEPT
 from gateway.archive.rollups.result_events import CI_JOB_TYPES
+from gateway.archive.tables.rows import driver_rows
 from gateway.archive.tables.run_tables import invocations, jobs
 
-_BATCH = 2_000
 _SECONDS = struct.Struct("<d")
 _SUCCESS, _UNCERTAIN = b"\1", b"\2"
 _KINDS = bytes(
@@ -43,7 +43,7 @@ def last_runtimes(connection: Connection, environment_ids: Sequence[int]) -> Ite
     """
     shown = _shown_by_rows(connection, environment_ids)
     hidden: dict[bool, dict[int, tuple[int, str]]] = {True: {}, False: {}}
-    rows = connection.execute(packed_by_model(environment_ids), execution_options={"yield_per": _BATCH})
+    rows = driver_rows(connection, packed_by_model(environment_ids))
     for environment_id, unique_id, resource_id, deploys, outcomes, seconds in rows:
         if outcomes is None:
             yield LastRuntime(environment_id, unique_id, None)

@@ -5,12 +5,13 @@ Keys go in, rows come out; a statement for each environment, or for all runs, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, FromClause, Select, and_, select, true
+from sqlalchemy import BindParameter, Connection, FromClause, Integer, Select, and_, bindparam, select, true
 
 from gateway.archive.artifacts.artifact_files import Node
 from gateway.archive.columnar.compacted_files import files_of
@@ -66,21 +67,21 @@ def last_results(
     connection: Connection, environment_id: int, unique_ids: Iterable[str], count: int
 ) -> Iterator[AnyRow]:
     """The last results of the newest `count` runs of each model, newest first; in the order of the unique ids."""
-    order = (resources.c.unique_id, results.c.generated_at.desc(), results.c.run_id.desc())
-    query = _told(newest_of_resources(connection, count)).where(resources.c.environment_id == environment_id)
+    query = _last_results(connection.dialect.name)
     for part in chunks(sorted(unique_ids)):
-        of_part = query.where(resources.c.unique_id.in_(part)).order_by(*order)
-        yield from newest_rows(connection, of_part, environment_id, part, count)
+        asked = {"count": count, "environment_id": environment_id, "names": part}
+        short = _short_of(connection, environment_id, part, count)
+        if short:
+            yield from _with_older(connection, query.params(asked), short, count)
+        else:
+            yield from connection.execute(query, asked)
 
 
-def newest_rows(
-    connection: Connection, query: Select[Any], environment_id: int, unique_ids: Sequence[str], count: int
+def _with_older(
+    connection: Connection, query: Select[Any], short: Mapping[int, set[int]], count: int
 ) -> Iterable[AnyRow]:
-    """The rows of a query about `newest_of_resources` of an environment, those of compacted months among them: ordered
-    by unique id as `query` is, whose rows have it."""
-    short = _short_of(connection, environment_id, unique_ids, count)
-    if not short:
-        return connection.execute(query)
+    """The rows of a query about `newest_of_resources`, those of compacted months among them: ordered by unique id as
+    `query` is. `short`: the resources of which the table has too few, see short_of."""
     rows = connection.execute(query.where(resources.c.id.not_in(short))).all()
     of_short = query.where(resources.c.id.in_(short))
     older = visible_rows(connection, of_short, newest_of_short(connection, short, count))
@@ -96,8 +97,17 @@ def _short_of(
     return short_of(connection, connection.scalars(select(resources.c.id).where(*named)).all(), count)
 
 
-def newest_of_resources(connection: Connection, count: int) -> FromClause:
-    """Resources, each with the last results of its newest `count` runs."""
+# One model's history is asked for again and again: making the statement takes as long as SQLite takes to answer it.
+@lru_cache(maxsize=2)
+def _last_results(dialect: str) -> Select[*tuple[Any, ...]]:
+    order = (resources.c.unique_id, results.c.generated_at.desc(), results.c.run_id.desc())
+    named = resources.c.unique_id.in_(bindparam("names", expanding=True))
+    query = _told(newest_of_resources(dialect, bindparam("count", type_=Integer)))
+    return query.where(resources.c.environment_id == bindparam("environment_id"), named).order_by(*order)
+
+
+def newest_of_resources(dialect: str, count: int | BindParameter[int]) -> FromClause:
+    """Resources, each with the last results of its newest `count` runs, for SQLite or PostgreSQL."""
     newest = (
         select(_newest.c.id)
         .where(_newest.c.resource_id == resources.c.id, _newest.c.final)
@@ -105,7 +115,7 @@ def newest_of_resources(connection: Connection, count: int) -> FromClause:
         .limit(count)
         .correlate(resources)
     )
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         # By time too, which says in which month it lies.
         keys = newest.add_columns(_newest.c.generated_at).lateral("keys")
         is_same = and_(results.c.id == keys.c.id, results.c.generated_at == keys.c.generated_at)

@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, literal, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.types import NullType
 
 from gateway.archive.reading.applied_state import defining_manifests
 from gateway.archive.tables.many_keys import chunks
-from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.rows import driver_rows
 from gateway.archive.tables.run_tables import manifest_nodes, nodes, resources, results
 from gateway.archive.tables.state_rows import newest_result, succeeded
+
+
+class ModelState(NamedTuple):
+    """A model of an applied state. `status` and `generated_at` (microseconds) are of the last attempt, the result with
+    the key `attempt`; `execution_time` (seconds) is of the last success, `materialization` of what that built, or of
+    the manifest where there was none. `content`: the node as JSON, where it was asked for."""
+
+    environment_id: int
+    unique_id: str
+    attempt: int | None
+    status: str | None
+    generated_at: int | None
+    execution_time: float | None
+    materialization: str | None
+    content: bytes | None
 
 
 class DescribedNode(msgspec.Struct, frozen=True):
@@ -54,14 +83,11 @@ def _newest_row(name: str, deploys: Any, conditions: Callable[[Any], Iterable[An
     return newest.correlate_except(rows).lateral(name)
 
 
-def model_states(connection: Connection, environment_ids: Sequence[int], *, contents: bool) -> Iterator[AnyRow]:
-    """The models of the applied states of environments, in no order; a statement for a thousand environments.
-
-    `status` and `generated_at` are of the last attempt, which has an `attempt`; `execution_time` of the last success,
-    `materialization` of what that built, or of the manifest where there was none. With `contents` the whole node too.
-    """
+def model_states(connection: Connection, environment_ids: Sequence[int], *, contents: bool) -> Iterator[ModelState]:
+    """The models of the applied states of environments, in no order; a statement for a thousand environments. With
+    `contents` the whole node too."""
     for part in chunks(environment_ids):
-        yield from connection.execute(_statement(connection, part, contents=contents))
+        yield from map(ModelState._make, driver_rows(connection, _statement(connection, part, contents=contents)))
 
 
 def newest_successes(connection: Connection, resource_ids: Sequence[int], *, deploys: bool) -> dict[int, float | None]:
@@ -107,9 +133,11 @@ def _statement(connection: Connection, environment_ids: Sequence[int], *, conten
         last.c.generated_at,
         success.c.execution_time,
         applied.c.materialization,
+        # As the driver gives it: bytes.
+        type_coerce(applied.c.content, NullType()) if contents else null().label("content"),
     )
     return (
-        (select(*columns, applied.c.content) if contents else select(*columns))
+        select(*columns)
         .select_from(source.join(applied, applied.c.id == func.coalesce(success.c.node_id, nodes.c.id)))
         .where(manifest_nodes.c.kind == "model")
     )

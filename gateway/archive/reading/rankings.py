@@ -17,9 +17,8 @@ from gateway.archive.reading.applied_state import applied_models
 from gateway.archive.rollups.day_buckets import damaged
 from gateway.archive.rollups.outcomes import COUNTS, ORDINARY, REASONS, HistoryScope, is_timed
 from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.rows import driver_rows
 from gateway.archive.tables.run_tables import recent_results, resources
-
-_BATCH = 2_000
 
 
 class RecentRuntimes(NamedTuple):
@@ -82,8 +81,7 @@ def model_means(
     """The means of all models of the applied states of environments, in no order, by one statement; of sums in the
     order of the runs, to a relative 1e-9. About 5 µs a model. Reads and raises as `recent_runtimes`."""
     read = _reader(last_runs, scope)
-    rows = connection.execute(packed_by_model(environment_ids), execution_options={"yield_per": _BATCH})
-    for environment_id, unique_id, _, _, outcomes, seconds in rows:
+    for environment_id, unique_id, _, _, outcomes, seconds in driver_rows(connection, packed_by_model(environment_ids)):
         if outcomes is None:
             yield ModelMean(environment_id, unique_id, None, _NOTHING_LEFT_OUT)
             continue
@@ -163,7 +161,7 @@ def _rows(
     query = select(columns.environment_id, columns.resource_id, *packed)
     query = query.where(columns.environment_id.in_(sorted(set(environment_ids))), columns.kind == kind)
     if resource_ids is None:
-        yield from connection.execute(query, execution_options={"yield_per": _BATCH})
+        yield from driver_rows(connection, query)
         return
     for part in chunks(sorted(set(resource_ids))):
         yield from connection.execute(query.where(columns.resource_id.in_(part)))

@@ -98,8 +98,8 @@ class SearchFilter:
     def _tags_match(self, tags: tuple[str, ...]) -> bool:
         if self.tags is None:
             return True
-        if not self.tags:
-            return False
+        if len(self.tags) < 2:
+            return bool(self.tags) and self.tags[0] in tags
         present = (tag in tags for tag in self.tags)
         return all(present) if self.tags_match is TagsMatch.ALL else any(present)
 
@@ -195,7 +195,9 @@ class ModelFilter(SearchFilter):
 
     def admits(self, model: FilterableState, owners: Mapping[str, Owner]) -> bool:
         """Whether a model's latest state meets every criterion but the ids; `owners` own the groups of its project."""
-        return self.matches(model) and self._state_admits(model) and self._owned_by_one(owner_of(model, owners))
+        if not (self.matches(model) and self._state_admits(model)):
+            return False
+        return self.owners is None or self._owned_by_one(owner_of(model, owners))
 
     def _state_admits(self, model: FilterableState) -> bool:
         if self.folder is not None and not _is_within(model.file_path, self.folder):
@@ -212,10 +214,8 @@ class ModelFilter(SearchFilter):
         return self.last_run_until is None or ended is None or ended < self.last_run_until
 
     def _owned_by_one(self, owner: Owner | None) -> bool:
-        if self.owners is None:
-            return True
         known = {text.casefold() for text in (owner.name, owner.email) if text} if owner else set()
-        return not known.isdisjoint(text.casefold() for text in self.owners)
+        return not known.isdisjoint(text.casefold() for text in self.owners or ())
 
 
 def _is_within(path: str | None, folder: str) -> bool:

@@ -174,7 +174,7 @@ def history_rows(connection: Connection, resource_ids: Iterable[int], count: int
     """The last `count` runs' results of each resource, newest first; by resource."""
     rows_by_resource: dict[int, list[AnyRow]] = {}
     order = (results.c.resource_id, results.c.generated_at.desc(), results.c.run_id.desc())
-    query = select(*_RESULT_COLUMNS).select_from(newest_of_resources(connection, count))
+    query = select(*_RESULT_COLUMNS).select_from(newest_of_resources(connection.dialect.name, count))
     query = query.join(invocations, invocations.c.id == results.c.invocation_id).order_by(*order)
     for part in chunks(resource_ids):
         for row in _newest_rows(connection, query.where(resources.c.id.in_(part)), part, count):
