@@ -18,7 +18,7 @@ def driver_rows(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iter
     """The rows as the database's driver gives them, a batch at a time: of many rows this takes two thirds of the time.
     Columns that need converting (times, booleans, JSON) are not converted. Raises as Connection.execute does."""
     if connection.dialect.name != "sqlite":
-        yield from connection.execute(query, execution_options={"yield_per": _BATCH}).tuples()
+        yield from connection.execute(query, execution_options={"yield_per": _BATCH})
         return
     result = connection.execute(query)
     try:
