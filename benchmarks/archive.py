@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import archive_contenders, archive_ingest
+from benchmarks import archive_beside, archive_contenders, archive_ingest
 from benchmarks.account import Size, write_account
 from benchmarks.archive_cold import Asked, ask_cold
 from gateway.archive.archive import Archive
@@ -60,6 +60,7 @@ def run(rounds: int) -> bool:
     folder, store, results = prepared(SIZE)
     print(f"\narchive: {SIZE.environments} x {SIZE.models:,} models x {SIZE.runs} runs, {results:,} results")
     met = [_show(question, [ask_cold(store, question.document) for _ in range(rounds)]) for question in QUESTIONS]
+    met.append(archive_beside.show(store, {question.name: question.document for question in QUESTIONS}, rounds))
     archive_contenders.show(folder, store, last_runs=5, first=5)
     met.append(archive_ingest.show(folder, rounds))
     met.append(_show_bytes(store, results))

@@ -1,4 +1,4 @@
-"""One question to a new `gateway serve --store`, and the same again."""
+"""One question to a new `gateway serve`, and the same again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,20 +20,27 @@ _SECONDS_TO_SETTLE = 60
 @dataclass(frozen=True)
 class Asked:
     """Seconds of the first answer by the clock and of CPU of all processes; what each further one took of the CPU;
-    memory after all. `error`: what the first answer says instead of data."""
+    memory after all. `requests`: how many of dbt's APIs the first answer took. `error`: what it says
+    instead of data."""
 
     wall: float
     cpu: float
     warm_cpu_milliseconds: float
     mebibytes: float
+    requests: int
     error: str | None
 
 
-def ask_cold(store: str, document: str, environment: dict[str, str] | None = None) -> Asked:
+def ask_cold(store: str, document: str, environment: Mapping[str, str] | None = None) -> Asked:
     """Starts a gateway with its platform process on both cores, and asks it."""
+    return ask_started(("--store", store), document, environment)
+
+
+def ask_started(arguments: Sequence[str], document: str, environment: Mapping[str, str] | None = None) -> Asked:
+    """The same of `gateway serve` with these arguments and variables of its environment."""
     # Without the cache of answers, which would give the same bytes again.
     settings = {"GATEWAY_RESPONSE_CACHE_BYTES": "0", "GATEWAY_REQUEST_SECONDS": "300", **(environment or {})}
-    command = (sys.executable, "-m", "gateway", "serve", "--store", store, "--port", "{port}")
+    command = (sys.executable, "-m", "gateway", "serve", *arguments, "--port", "{port}")
     with running(Program(command, settings, frozenset({SERVER_CORE, LOAD_CORE}))) as server:
         _wait_until_idle(server)
         before, began = server.cpu_seconds(), time.perf_counter()
@@ -43,7 +51,8 @@ def ask_cold(store: str, document: str, environment: dict[str, str] | None = Non
             _ask(server, document)
         warm = (server.cpu_seconds() - before) / _WARM_TIMES * 1000
         errors = answer.get("errors") or []
-        return Asked(wall, cpu, warm, server.memory_bytes() / 2**20, errors[0]["message"] if errors else None)
+        requests = answer.get("extensions", {}).get("gateway", {}).get("upstreamRequests", 0)
+        return Asked(wall, cpu, warm, server.memory_bytes() / 2**20, requests, errors[0]["message"] if errors else None)
 
 
 def _wait_until_idle(server: Running) -> None:

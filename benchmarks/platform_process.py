@@ -14,7 +14,7 @@ from urllib.error import URLError
 
 from gateway.archive.archive import Archive
 
-_SECONDS_TO_START = 30
+_SECONDS_TO_START = 90
 
 
 @dataclass(frozen=True)
