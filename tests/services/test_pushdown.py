@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gateway.hierarchy.filters.model_filters import ModelFilter, TagsMatch
 from gateway.hierarchy.lists.model_index import EnvironmentModels
 from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment, Project
 from gateway.hierarchy.vocabulary.status import RunStatus
+from gateway.loading.loaders import Loaders
 from gateway.local_platform.app import create_platform
 from gateway.services.bundle import CachePolicy, Upstream, build_services, open_query
 from gateway.services.models.pushdown import fields_looked_at, push_down
@@ -121,12 +123,18 @@ async def test_several_tags_of_which_any_will_do_stay_here(store: str) -> None:
     assert "filter" not in asked[0].variables
 
 
-async def test_where_packages_may_share_names_everything_is_read(settings_of_demo: Settings) -> None:
-    async with serving(settings_of_demo) as gateway:
+async def test_where_packages_may_share_names_everything_is_read_by_the_document_that_filters_others(
+    settings_of_demo: Settings,
+) -> None:
+    async with serving(settings_of_demo.model_copy(update={"history_source": "discovery"})) as gateway:
+        packages = (await Loaders(gateway.services).projects()).packages
         await gateway.count('{ account { models(filter: {tags: ["pii"]}) { nodes { id } } } }')
-        asked = [call for call in gateway.upstream.calls if call.operation == "EnvironmentModels"]
+        [asked] = [call for call in gateway.upstream.calls if call.operation == "EnvironmentModels"]
 
-    assert "filter" not in asked[0].variables
+    lists = re.findall(r"environment\(id: \$(e\d+)\).*?models\((.*?)\)", asked.document, re.DOTALL)
+    filtered = {asked.variables[name]: "filter" in arguments for name, arguments in lists}
+    assert filtered == {number: len(packages[number]) == 1 for number in filtered}
+    assert set(filtered.values()) == {True, False}
 
 
 @pytest.fixture

@@ -68,8 +68,8 @@ async def read_pages(
 ) -> dict[int, list[R] | GatewayError]:
     """All models of each environment that meet its filter in `pushed`, or the error that stopped its reading.
 
-    An environment without state has none. Pages are read side by side as far as `marks` show where they begin, which
-    are set anew. The operation's fragment is named `Page`, is on the connection, and selects
+    An environment without state has none. Pages of whole lists are read side by side as far as `marks` show where they
+    begin, which are set anew. The operation's fragment is named `Page`, is on the connection, and selects
     `pageInfo { hasNextPage endCursor }`.
     """
     readings = _readings(operation, environment_ids, pushed=pushed, marks=marks)
@@ -105,14 +105,18 @@ def _readings(
     paged: PagedList[PagedEnvironment[R], R] = PagedList("models", _SELECTION, _page)
     filters, known = _filter_variables(pushed), marks or {}
     return [
-        PageReading(environment_id, paged, known.get(environment_id, ()), filters.get(environment_id), beside_first)
+        PageReading(environment_id, paged, known.get(environment_id, ()), beside_first=beside_first)
+        if environment_id not in filters
+        else PageReading(environment_id, paged, filter=filters[environment_id])
         for environment_id in environment_ids
     ]
 
 
 def _set(marks: Marks | None, readings: Sequence[PageReading[PagedEnvironment[R], R]]) -> None:
     if marks is not None:
-        marks.update({reading.environment_id: tuple(reading.seen) for reading in readings if reading.done})
+        marks.update(
+            {reading.environment_id: tuple(reading.seen) for reading in readings if reading.done and not reading.filter}
+        )
 
 
 def _filter_variables(pushed: Mapping[int, PushedFilter]) -> dict[int, FilterVariable]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +32,6 @@ from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, u
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
 from gateway.services.models.untold import note_never_built, note_unknown_outcomes
-from gateway.services.rows.discovery_types import ModelRow
 from gateway.services.rows.mapping import weigh_models, weigh_runs
 from gateway.services.runs.model_histories import HistoryKey
 from gateway.services.runs.run_history import HistoryReach, RunHistory
@@ -324,20 +322,18 @@ class ModelService:
         fields: frozenset[str],
     ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
         facts = await self._fetch_ahead(keys, projects, headers, fields)
-        by_filter: dict[PushedFilter | None, list[int]] = {}
-        for key in keys:
-            if key not in facts:
-                by_filter.setdefault(key.pushed, []).append(key.environment_id)
-        pages = await asyncio.gather(*(self._read_pages(some, fields, pushed) for pushed, some in by_filter.items()))
-        for pushed, rows_by_environment in zip(by_filter, pages, strict=True):
-            for environment_id, rows in rows_by_environment.items():
-                facts[_ModelsKey(environment_id, pushed)] = (
-                    rows
-                    if isinstance(rows, GatewayError)
-                    else _ModelsFact(
-                        await make_models(rows, projects[environment_id]), fields, headers[environment_id].revision
-                    )
+        rest = {key.environment_id: key for key in keys if key not in facts}
+        # Some by a filter, others whole: one document for all of them.
+        pushed = {environment_id: key.pushed for environment_id, key in rest.items() if key.pushed is not None}
+        read = await read_states(self._query, list(rest), fields, pushed=pushed, marks=self._marks) if rest else {}
+        for environment_id, rows in read.items():
+            facts[rest[environment_id]] = (
+                rows
+                if isinstance(rows, GatewayError)
+                else _ModelsFact(
+                    await make_models(rows, projects[environment_id]), fields, headers[environment_id].revision
                 )
+            )
         return facts
 
     async def _fetch_ahead(
@@ -358,14 +354,6 @@ class ModelService:
                 models = await revised.make(projects[environment_id])
                 facts[_ModelsKey(environment_id, None)] = _ModelsFact(models, fields, revised.revision)
         return facts
-
-    async def _read_pages(
-        self, environment_ids: Sequence[int], fields: frozenset[str], pushed: PushedFilter | None
-    ) -> Mapping[int, Sequence[ModelRow] | GatewayError]:
-        """The rows of each environment's models, all pages of them read."""
-        some, marks = environment_ids, self._marks if pushed is None else None
-        filters = {} if pushed is None else dict.fromkeys(some, pushed)
-        return await read_states(self._query, some, fields, pushed=filters, marks=marks)
 
     async def _read_ahead(
         self, environment_ids: Sequence[int], fields: frozenset[str]
