@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.archive.artifacts.node_content import tags_of
 from gateway.archive.reading.last_runtimes import last_runtimes
-from gateway.archive.reading.model_states import ModelState, described_node, model_states
+from gateway.archive.reading.model_states import AppliedModelRow, described_node, model_states
 from gateway.archive.times import from_micros
 from gateway.hierarchy.lists.listed_models import ListedState
 from gateway.hierarchy.measures.durations import seconds_or_none
@@ -26,7 +26,7 @@ def read_model_states(
     """The states of each environment's models, in no order; names, tags and the like where they are to be
     `described`."""
     states_of: dict[int, list[ListedState]] = {environment_id: [] for environment_id in environment_ids}
-    known = _Known()
+    known = _SharedValues()
     for row in model_states(connection, environment_ids, contents=described):
         states_of[row.environment_id].append(_state(row, known))
     return {environment_id: tuple(states) for environment_id, states in states_of.items()}
@@ -43,7 +43,7 @@ def read_last_runtimes(
     return runtimes
 
 
-class _Known:
+class _SharedValues:
     """What many models share: the times of their runs, the words for outcomes, tags."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class _Known:
         return status
 
 
-def _state(row: ModelState, known: _Known) -> ListedState:
+def _state(row: AppliedModelRow, known: _SharedValues) -> ListedState:
     _, unique_id, attempt, word, generated_at, seconds, materialization, content = row
     runtime = seconds_or_none(seconds)
     status = None if attempt is None else known.status(word)

@@ -184,14 +184,12 @@ class Loaders:
         return self.derived(("projects", self._visibility), None, lambda: self._projects.load("all"))
 
     def derived(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
-        """What `make` makes of these loads; in a synchronous run made once as long as the facts behind it
-        are the same. `key` says what it depends on beside facts and projection; `about` are objects in the key by their
-        identity, held so that it stays theirs."""
+        """What `make` makes of these loads; in a synchronous run made once while the facts behind it stand. `key` is
+        what it depends on beside facts and projection; `about` are objects in the key by identity, held meanwhile."""
         return self._services.derived((key, self._projection), about, make)
 
     def derived_of(self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
-        """What `make` makes of `objects` alone, which never change and are in the key by their identity; made once, in
-        any run, as long as they are kept."""
+        """The same in any run, of `objects` alone: they never change, and are in the key by identity."""
         return self._services.derived_of(key, objects, make)
 
     async def models(self, project: Project) -> EnvironmentModels:
@@ -229,11 +227,8 @@ class Loaders:
     async def models_of_each(
         self, projects: Sequence[Project], filter: ModelFilter | None, *, whole: bool = False
     ) -> list[EnvironmentModels | GatewayError]:
-        """At least the models of each project that meet a filter, but for its ids, and all of them with `whole`. The
-        filter has to be applied to them still; what it looks at is read.
-
-        What cannot be read is its error.
-        """
+        """At least the models of each project that meet a filter, but for its ids, and all of them with `whole`. What
+        cannot be read is its error. The filter has to be applied to them still; what it looks at is read."""
         pushed = None if whole else push_down(filter)
         fields = fields_looked_at(filter) - self._projection.optional_fields
         return await self._models.load_all([ModelsRequest(project, pushed, fields=fields) for project in projects])

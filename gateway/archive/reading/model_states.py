@@ -29,7 +29,7 @@ from gateway.archive.tables.run_tables import manifest_nodes, nodes, resources, 
 from gateway.archive.tables.state_rows import newest_result, succeeded
 
 
-class ModelState(NamedTuple):
+class AppliedModelRow(NamedTuple):
     """A model of an applied state. `status` and `generated_at` (microseconds) are of the last attempt, the result with
     the key `attempt`; `execution_time` (seconds) is of the last success, `materialization` of what that built, or of
     the manifest where there was none. `content`: the node as JSON, where it was asked for."""
@@ -83,11 +83,13 @@ def _newest_row(name: str, deploys: Any, conditions: Callable[[Any], Iterable[An
     return newest.correlate_except(rows).lateral(name)
 
 
-def model_states(connection: Connection, environment_ids: Sequence[int], *, contents: bool) -> Iterator[ModelState]:
+def model_states(
+    connection: Connection, environment_ids: Sequence[int], *, contents: bool
+) -> Iterator[AppliedModelRow]:
     """The models of the applied states of environments, in no order; a statement for a thousand environments. With
     `contents` the whole node too."""
     for part in chunks(environment_ids):
-        yield from map(ModelState._make, driver_rows(connection, _statement(connection, part, contents=contents)))
+        yield from map(AppliedModelRow._make, driver_rows(connection, _statement(connection, part, contents=contents)))
 
 
 def newest_successes(connection: Connection, resource_ids: Sequence[int], *, deploys: bool) -> dict[int, float | None]:
