@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from starlette.responses import Response
 
 from gateway.archive.reading.held_runs import held_runs
 from gateway.archive.tables.mirror_tables import MirrorOutcome
-from gateway.archive.tables.run_tables import runs
+from gateway.archive.tables.run_tables import nodes, runs
 from gateway.errors import UpstreamInvalidResponse
 from tests.archive.rollup_checks import check_rollups
 from tests.mirror.cloud import Asked, Cloud, Mirroring, Rewrite, content, refusal
@@ -210,3 +210,34 @@ async def test_a_running_run_is_read_when_it_has_ended(cloud: Cloud, mirroring: 
     mirroring.now += LATER
     assert (await mirroring.sweep()).outcomes == Counter({MirrorOutcome.WHOLE: 1})
     assert content(mirroring.archive) == content(cloud.archive)
+
+
+def large_manifest(body: bytes, size: int) -> bytes:
+    """The manifest with as many more models, of 2,500 bytes of code each, as it takes to reach a size."""
+    told = json.loads(body)
+    (first, *_) = told["nodes"].values()
+    node = json.dumps({**first, "raw_code": "select " + "column_name, " * 190})
+    names = [f"model.shop.large_{number:06d}" for number in range(size // (len(node) + 40))]
+    more = ",".join(f'"{name}":{node.replace(first["unique_id"], name)}' for name in names)
+    head, tail = json.dumps(told).split('"nodes": {', 1)
+    return f'{head}"nodes": {{{more},{tail}'.encode()
+
+
+@pytest.mark.slow
+@pytest.mark.nightly
+async def test_a_manifest_of_a_hundred_megabytes_is_stored(cloud: Cloud, mirroring: Mirroring) -> None:
+    """What it takes is in docs/mirror.md."""
+
+    def large(body: bytes) -> bytes:
+        return large_manifest(body, 100 * 1000**2)
+
+    cloud.rewrite = only("runs/105/artifacts/manifest.json", large)
+    report = await mirroring.sweep()
+    assert report.problems == []
+    assert report.outcomes == Counter({MirrorOutcome.WHOLE: 7, MirrorOutcome.EMPTY: 1})
+    with mirroring.archive.reading() as connection:
+        large_nodes = select(func.count()).select_from(nodes).where(nodes.c.unique_id.startswith("model.shop.large_"))
+        assert (connection.scalar(large_nodes) or 0) > 30_000
+    told, expected = content(mirroring.archive), content(cloud.archive)
+    assert [one[:-1] for one in told["results"]] == [one[:-1] for one in expected["results"]]
+    check_rollups(mirroring.archive)
