@@ -98,7 +98,8 @@ class RedisClient:
         task = self._tasks.start(self._call(command, otherwise))
         seconds = max(0.0, seconds_left(self._seconds))
         if await _ended(task, seconds):
-            return task.result()
+            # Closing ends what is under way: who waits for it has no answer, and is not ended themselves.
+            return otherwise if task.cancelled() else task.result()
         # A caller who has no time left says nothing about Redis.
         if seconds >= self._seconds:
             self._note_failure("no answer in time")
