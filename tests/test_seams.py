@@ -23,6 +23,7 @@ from graphql.execution import Executor
 from graphql.execution.collect_fields import collect_fields, collect_subfields
 from graphql.execution.values import get_argument_values, get_variable_values
 from graphql.pyutils import suggestion_list
+from graphql.utilities import validate_input_value
 from prometheus_client import values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_arguments
@@ -252,6 +253,8 @@ FUNCTIONS: dict[Callable[..., Any], list[str]] = {
     collect_subfields: ["schema", "fragments", "variable_values", "operation", "return_type"],
     convert_arguments: ["value", "arguments", "scalar_registry", "config"],
     suggestion_list: ["input_", "options"],
+    validate_input_value: ["input_value", "type_", "on_error"],
+    Executor.build: ["schema", "document", "root_value", "context_value", "raw_variable_values"],
     DataLoader.__init__: ["self", "batch_load_fn"],
     DataLoader.load: ["self", "key"],
 }

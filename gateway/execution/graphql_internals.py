@@ -16,6 +16,7 @@ from graphql.execution.collect_fields import (
 from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 from graphql.language.visitor import EnterLeaveVisitor
 from graphql.pyutils import suggestion_list
+from graphql.utilities import validate_input_value
 
 __all__ = [
     "CollectedFields",
@@ -27,4 +28,5 @@ __all__ = [
     "collect_fields",
     "collect_subfields",
     "suggestion_list",
+    "validate_input_value",
 ]

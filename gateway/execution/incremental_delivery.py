@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, cast
@@ -16,13 +16,16 @@ from graphql import (
     GraphQLError,
     IncrementalDeferResult,
     InitialIncrementalExecutionResult,
+    ResponsePath,
     SubsequentIncrementalExecutionResult,
     create_source_event_stream,
     experimental_execute_incrementally,
 )
 
 from gateway.execution.error_behavior import DeferringExecutor, ErrorBehaviorExecutor
-from gateway.execution.operation_runner import OperationRunner, Outcome, format_partial
+from gateway.execution.error_coordinates import note_field
+from gateway.execution.graphql_internals import collect_fields
+from gateway.execution.operation_runner import OperationRunner, Outcome
 from gateway.schema.context import GatewayContext
 from gateway.schema.core_schema import core_schema
 
@@ -52,7 +55,7 @@ class StreamRunner:
         refused = self._runner.invalid(asked.document)
         if refused is not None:
             return refused
-        executor = Executor.build(
+        executor = ErrorBehaviorExecutor.build(
             self._schema,
             asked.document,
             context_value=context,
@@ -64,7 +67,10 @@ class StreamRunner:
             return self._runner.outcome(ExecutionResult(None, executor), context)
         stream = create_source_event_stream(executor)
         events = await stream if isawaitable(stream) else stream
-        return self._runner.outcome(events, context) if isinstance(events, ExecutionResult) else events
+        if not isinstance(events, ExecutionResult):
+            return events
+        _note_root_field(executor, events.errors or ())
+        return self._runner.outcome(events, context)
 
     async def on_event(self, asked: OperationArguments, event: Any, context: GatewayContext) -> Outcome:
         """The answer to a subscription for one event of its stream."""
@@ -99,15 +105,16 @@ class StreamRunner:
         result = await running if isawaitable(running) else running
         if isinstance(result, ExecutionResult):
             return self._runner.outcome(result, context)
-        return _Parts(context, self._runner.formatted).of(result)
+        return _Parts(context, self._runner).of(result)
 
 
 class _Parts:
-    """One answer in parts; `formatted` gives errors their public form."""
+    """One answer in parts; `runner` gives errors their public form."""
 
-    def __init__(self, context: GatewayContext, formatted: Callable[[GraphQLError], dict[str, Any]]) -> None:
+    def __init__(self, context: GatewayContext, runner: OperationRunner) -> None:
         self._failures = context.failures
-        self._formatted = formatted
+        self._formatted = runner.formatted
+        self._formatted_partial = runner.formatted_partial
         self._told = len(context.failures)
         self._paths: dict[str, list[str | int]] = {}
 
@@ -122,7 +129,10 @@ class _Parts:
 
     def _first(self, first: InitialIncrementalExecutionResult) -> Part:
         part: Part = {"data": first.data}
-        errors = [*map(self._formatted, first.errors or ()), *map(format_partial, self._failures[: self._told])]
+        errors = [
+            *map(self._formatted, first.errors or ()),
+            *map(self._formatted_partial, self._failures[: self._told]),
+        ]
         if errors:
             part["errors"] = errors
         self._paths = {pending.id: pending.path for pending in first.pending}
@@ -147,13 +157,25 @@ class _Parts:
             for record in deferred
         ]
         prefixes = [[*self._paths[record.id], *(record.sub_path or ())] for record in deferred]
-        for failure in map(format_partial, self._failures[self._told :]):
+        for failure in map(self._formatted_partial, self._failures[self._told :]):
             incremental[_home(failure["path"], prefixes)].setdefault("errors", []).append(failure)
         self._told = len(self._failures)
         return incremental
 
     def _errors(self, errors: list[GraphQLError] | None) -> dict[str, Any]:
         return {"errors": list(map(self._formatted, errors))} if errors else {}
+
+
+def _note_root_field(executor: Executor[Any], errors: Sequence[GraphQLError]) -> None:
+    """Adds the coordinate of the one field of a subscription to what kept it from beginning."""
+    schema, operation = executor.schema, executor.operation
+    root = schema.get_root_type(operation.operation)
+    if root is None:
+        return
+    fields = collect_fields(schema, executor.fragments, executor.variable_values, root, operation).grouped_field_set
+    for key, details in fields.items():
+        for error in errors:
+            note_field(schema, error, details[0].node, ResponsePath(None, key, root.name))
 
 
 def _home(path: list[str | int], prefixes: list[list[str | int]]) -> int:

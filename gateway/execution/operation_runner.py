@@ -23,6 +23,7 @@ from msgspec import Struct
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import ErrorBehavior, GatewayError
 from gateway.execution.disclosure import Disclosure
+from gateway.execution.error_coordinates import COORDINATE, note_document
 from gateway.execution.fast_path.compiled_executor import Compiled
 from gateway.execution.fast_path.operations import Operations
 from gateway.execution.field_coordinates import coordinates_of
@@ -103,7 +104,7 @@ class OperationRunner:
         formatted: list[Mapping[str, Any]] = []
         async for piece in pieces(errors, _STEPS_OF_AN_ERROR):
             formatted += map(self.formatted, piece)
-        formatted += map(format_partial, context.failures)
+        formatted += map(self.formatted_partial, context.failures)
         return Outcome(_data(finished, context, formatted), formatted, True, _way(finished))
 
     def run_sync(
@@ -162,7 +163,9 @@ class OperationRunner:
     def _validate(self, document: DocumentNode, _name: str | None) -> tuple[GraphQLError, ...]:
         hidden = not self._disclosure.suggestions
         errors = self._validator.errors(document, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
-        return tuple(errors[:_MOST_VALIDATION_ERRORS])
+        errors = errors[:_MOST_VALIDATION_ERRORS]
+        note_document(self._schema, document, errors)
+        return tuple(errors)
 
     def outcome(self, result: ExecutionResult, context: GatewayContext) -> Outcome:
         """A result in its public form, with the parts that are missing from it among its errors."""
@@ -170,12 +173,16 @@ class OperationRunner:
         if result.data is None and errors and all(error.path is None for error in errors):
             refused = [_with_code(error, "BAD_USER_INPUT") for error in errors]
             return Outcome(None, self._disclosure.disclosed(refused, _NO_SUCH_VALUE), executed=False)
-        formatted = [*map(self.formatted, errors), *map(format_partial, context.failures)]
+        formatted = [*map(self.formatted, errors), *map(self.formatted_partial, context.failures)]
         return Outcome(_data(result, context, formatted), formatted, executed=True, way=_way(result))
 
     def formatted(self, error: GraphQLError) -> dict[str, Any]:
         """An error of an executed operation in its public form."""
         return format_error(error, self._disclosure.is_silent)
+
+    def formatted_partial(self, failure: PartialFailure) -> dict[str, Any]:
+        """A missing part in its public form."""
+        return format_partial(failure, self._disclosure.is_silent)
 
     @property
     def hides_suggestions(self) -> bool:
@@ -196,26 +203,33 @@ def _way(result: ExecutionResult) -> ExecutionMode:
 def format_error(error: GraphQLError, is_silent: bool = False) -> dict[str, Any]:
     """An error in its public form: our own with their code, everything else masked under an id that the log holds.
 
-    `is_silent` keeps types out of errors about values.
+    `is_silent` keeps types and coordinates out of it.
     """
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
     formatted: dict[str, Any] = dict(error.formatted)
+    added = dict(error.extensions or {})
+    coordinate = added.pop(COORDINATE, None)
     if isinstance(original, GatewayError):
         formatted["message"] = original.message
-        formatted["extensions"] = original.extensions
+        extensions = original.extensions
     elif original is None or _is_about_a_value(original):
         formatted["message"] = _NO_SUCH_VALUE if is_silent else error.message
-        formatted["extensions"] = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
+        extensions = {"code": "BAD_USER_INPUT", **added}
     else:
         error_id = uuid.uuid4().hex
         log.error("unexpected error %s at %s", error_id, error.path, exc_info=original)
         formatted["message"] = (
             f"Something went wrong inside the gateway. The operator finds it in the log as {error_id}."
         )
-        formatted["extensions"] = {"code": "INTERNAL_SERVER_ERROR", "errorId": error_id}
+        extensions = {"code": "INTERNAL_SERVER_ERROR", "errorId": error_id}
+    formatted["extensions"] = _with_coordinate(extensions, coordinate, is_silent)
     return formatted
+
+
+def _with_coordinate(extensions: dict[str, Any], coordinate: str | None, is_silent: bool) -> dict[str, Any]:
+    return extensions if coordinate is None or is_silent else {**extensions, COORDINATE: coordinate}
 
 
 def _is_about_a_value(original: Exception) -> bool:
@@ -225,11 +239,13 @@ def _is_about_a_value(original: Exception) -> bool:
     return bool(nodes) and not any(isinstance(node, FieldNode) for node in nodes or ())
 
 
-def format_partial(failure: PartialFailure) -> dict[str, Any]:
-    """A missing part in its public form."""
+def format_partial(failure: PartialFailure, is_silent: bool = False) -> dict[str, Any]:
+    """A missing part in its public form; `is_silent` keeps the coordinate out of it."""
     extensions = {**failure.error.extensions, "project": failure.project_id, "partial": True}
     message = f"{failure.subject} is missing from this answer: {failure.error.message}"
-    return {"message": message, "path": list(failure.path), "extensions": extensions}
+    place = failure.place
+    extensions = _with_coordinate(extensions, place.coordinate, is_silent)
+    return {"message": message, "path": list(place.path), "extensions": extensions}
 
 
 def _with_code(error: GraphQLError, code: str) -> dict[str, Any]:

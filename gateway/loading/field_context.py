@@ -20,13 +20,21 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class FieldPlace:
+    """Where a field stands: its path in the answer, and its schema coordinate, which is None outside of GraphQL."""
+
+    path: Path = ()
+    coordinate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PartialFailure:
-    """A part of an answer that is missing: why, which project it is or is of, and the path of the field whose answer
+    """A part of an answer that is missing: why, which project it is or is of, and the place of the field whose answer
     it is. `part` names what is missing of the project; empty where all of it is."""
 
     error: GatewayError
     project_id: str | None
-    path: Path
+    place: FieldPlace
     part: str = ""
 
     @property
@@ -36,17 +44,17 @@ class PartialFailure:
 
 
 class FieldContext(Struct, frozen=True):
-    """What a question needs: loads, and where to say what it had to leave out. `place` reports the field's path, which
-    few questions need."""
+    """What a question needs: loads, and where to say what it had to leave out. `find_place` returns where the field is,
+    which few questions need."""
 
     loaders: Loaders
-    place: Callable[[], Sequence[str | int]] = tuple
+    find_place: Callable[[], FieldPlace] = FieldPlace
     failures: list[PartialFailure] = field(default_factory=list)
 
     @property
     def path(self) -> Path:
         """Where in the answer the field stands."""
-        return tuple(self.place())
+        return self.find_place().path
 
     async def of_each(self, projects: Sequence[Project], ask: Callable[[Project], Awaitable[T]]) -> list[T]:
         """The answers for the projects that could be read; the others are reported.
@@ -68,18 +76,20 @@ class FieldContext(Struct, frozen=True):
     @property
     def own_failure(self) -> GatewayError | None:
         """Why a part of this very field's answer is missing; None when nothing is."""
-        return next((failure.error for failure in self.failures if failure.path == self.path), None)
+        return next((failure.error for failure in self.failures if failure.place.path == self.path), None)
 
     def report(self, error: GatewayError, project: Project) -> None:
         """Notes that a project is missing from this field's answer."""
-        self.failures.append(PartialFailure(error, project.id, self.path))
-        current_usage().incomplete.append({"project": project.id, "code": error.code, "path": list(self.path)})
+        place = self.find_place()
+        self.failures.append(PartialFailure(error, project.id, place))
+        current_usage().incomplete.append({"project": project.id, "code": error.code, "path": list(place.path)})
 
     def report_part(self, error: GatewayError, part: str, project: Project | None) -> None:
         """Notes that `part`, which a sentence can begin with, is missing from this field's answer."""
         project_id = project.id if project else None
-        self.failures.append(PartialFailure(error, project_id, self.path, part))
-        missing = {"project": project_id, "part": part, "code": error.code, "path": list(self.path)}
+        place = self.find_place()
+        self.failures.append(PartialFailure(error, project_id, place, part))
+        missing = {"project": project_id, "part": part, "code": error.code, "path": list(place.path)}
         current_usage().incomplete.append(missing)
 
 

@@ -36,15 +36,16 @@ async def test_the_configuration_chooses_beside_the_admin_api(
 
 @pytest.mark.slow
 async def test_a_project_that_nobody_decides_is_an_error_by_name(cloud: CloudGateway) -> None:
-    asked = (
-        '{ project(id: "finance") { id } }',
-        '{ model(id: "finance.fct_orders") { id } }',
-        '{ account(filter: { projectIds: ["finance"] }) { id } }',
-    )
+    asked = {
+        "Query.project": '{ project(id: "finance") { id } }',
+        "Query.model": '{ model(id: "finance.fct_orders") { id } }',
+        "Query.account": '{ account(filter: { projectIds: ["finance"] }) { id } }',
+    }
     async with cloud.over(StandIn("nothing decided")):
-        for query in asked:
+        for coordinate, query in asked.items():
             (error,) = (await cloud.ask(query)).errors
-            assert error["extensions"] == {"code": "ENVIRONMENT_NOT_CHOSEN", "environments": ["1101", "1104"]}
+            extensions = {"code": "ENVIRONMENT_NOT_CHOSEN", "environments": ["1101", "1104"], "coordinate": coordinate}
+            assert error["extensions"] == extensions
             assert "[[projects]]" in error["message"]
         (unknown,) = (await cloud.ask('{ project(id: "nowhere") { id } }')).errors
         assert unknown["extensions"]["code"] == "NOT_FOUND"

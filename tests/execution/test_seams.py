@@ -25,6 +25,7 @@ SIGNATURES = {
         *("self", "return_type", "field_details_list", "info", "path", "result", "position_context"),
     ],
     "collect_subfields": ["self", "return_type", "field_details_list"],
+    "handle_field_error": ["self", "raw_error", "return_type", "field_details_list", "path"],
     "build_resolve_info": ["self", "field_def", "field_nodes", "parent_type", "path"],
 }
 

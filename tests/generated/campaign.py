@@ -10,7 +10,7 @@ from typing import Any
 
 from graphql import parse
 
-from tests.generated.conformance import faults_of_answer, faults_of_errors
+from tests.generated.conformance import faults_of_answer, faults_of_coordinates, faults_of_errors
 from tests.generated.cursors import Cursors
 from tests.generated.demo import SCHEMA_FILE, demo_values, read_schema, read_schema_of_oracle
 from tests.generated.mutations import Mutator
@@ -86,6 +86,7 @@ class Campaign:
                 faults = faults_of_answer(self._schema, parse(document), variables, answer)
             else:
                 faults = list(faults_of_errors(answer.get("errors")))
+                faults += faults_of_coordinates(self._schema, answer["errors"])
                 faults += ["more than five errors"] if len(answer["errors"]) > 5 else []
             if status not in (200, 400):
                 faults.append(f"status {status}")

@@ -20,9 +20,11 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     OperationDefinitionNode,
+    get_named_type,
     is_abstract_type,
     value_from_ast_untyped,
 )
+from graphql.utilities import resolve_schema_coordinate
 
 _CODE = re.compile(r"[A-Z][A-Z_]+")
 
@@ -65,6 +67,14 @@ def null_only_with_an_error(schema: GraphQLSchema) -> Mapping[str, frozenset[str
     }
 
 
+def faults_of_coordinates(schema: GraphQLSchema, errors: Any) -> Iterator[str]:
+    """Coordinates of errors that name nothing in the schema."""
+    for error in errors:
+        coordinate = error.get("extensions", {}).get("coordinate")
+        if coordinate is not None and resolve_schema_coordinate(schema, coordinate) is None:
+            yield f"an error with the coordinate {coordinate}"
+
+
 def faults_of_errors(errors: Any) -> Iterator[str]:
     """What is wrong with a list of errors, whatever it is about."""
     if not isinstance(errors, list) or not errors:
@@ -89,7 +99,8 @@ class _Check:
             if definition.default_value is not None:
                 default = value_from_ast_untyped(definition.default_value)
                 self._variables = {definition.variable.name.value: default, **self._variables}
-        self._paths = {tuple(error.get("path", ())) for error in answer.get("errors", ())}
+        self._errors = answer.get("errors", ())
+        self._paths = {tuple(error.get("path", ())) for error in self._errors}
 
     def faults(self) -> Iterator[str]:
         if not set(self._answer) <= {"data", "errors", "extensions"} or "data" not in self._answer:
@@ -97,6 +108,7 @@ class _Check:
             return
         if "errors" in self._answer:
             yield from faults_of_errors(self._answer["errors"])
+            yield from faults_of_coordinates(self._schema, self._answer["errors"])
         root, data = self._schema.query_type, self._answer["data"]
         assert root is not None
         if data is None and self._paths:
@@ -114,7 +126,22 @@ class _Check:
         for key, nodes in grouped.items():
             if value[key] is None and self._needs_an_error(kind, nodes[0], (*path, key)):
                 yield f"{(*path, key)} is null without an error"
+            yield from self._elsewhere(kind, nodes[0], (*path, key))
             yield from self._value(self._type(kind, nodes[0]), nodes, value[key], (*path, key))
+
+    def _elsewhere(self, kind: GraphQLObjectType, node: FieldNode, path: tuple[Any, ...]) -> Iterator[str]:
+        """Errors of a field whose coordinate is neither the field's nor that of an argument or input field it takes."""
+        if path not in self._paths:
+            return
+        field = f"{kind.name}.{node.name.value}"
+        arguments = kind.fields[node.name.value].args
+        inputs = {get_named_type(argument.type).name for argument in arguments.values()}
+        possible = {field, *(f"{field}({name}:)" for name in arguments)}
+        for error in self._errors:
+            coordinate = error["extensions"].get("coordinate")
+            is_here = coordinate in possible or (coordinate or "").partition(".")[0] in inputs
+            if tuple(error.get("path", ())) == path and not is_here:
+                yield f"{path}: an error of {field} has the coordinate {coordinate}"
 
     def _needs_an_error(self, kind: GraphQLObjectType, node: FieldNode, path: tuple[Any, ...]) -> bool:
         """Whether the schema says that the field is null only with an error, at it or below it, and there is none."""

@@ -60,7 +60,8 @@ async def test_where_jobs_cannot_be_listed_projects_and_models_are_reported(dist
 async def test_a_retry_after_is_passed_on(disturbed: Gateway) -> None:
     disturbed.upstream.fault = on("EnvironmentModels", ANSWERS["429 with Retry-After"][0])
     got = await disturbed.ask('{ project(id: "finance") { modelCount } }')
-    assert got.errors[0]["extensions"] == {"code": "UPSTREAM_RATE_LIMITED", "retryAfter": 7}
+    extensions = {"code": "UPSTREAM_RATE_LIMITED", "retryAfter": 7, "coordinate": "Project.modelCount"}
+    assert got.errors[0]["extensions"] == extensions
     assert "7 s" in got.errors[0]["message"]
 
 
