@@ -189,12 +189,12 @@ def _coordinates(
     schema: GraphQLSchema, root: Node, nodes: Sequence[Node], parent: GraphQLObjectType | None = None
 ) -> Mapping[int, str]:
     """The coordinates of nodes below a root, by the nodes' identities. A `root` that is a field is one of `parent`."""
-    finder = _Finder(TypeInfo(schema, parent), nodes)
+    finder = _CoordinateFinder(TypeInfo(schema, parent), nodes)
     visit(root, TypeInfoVisitor(finder.info, finder))
     return finder.coordinates
 
 
-class _Finder(Visitor):
+class _CoordinateFinder(Visitor):
     """Looks for nodes, and notes the coordinate of the innermost field, argument, input field or directive each is in.
 
     Where that is unknown to the schema, the type or field that does not have it is noted. Only what surrounds the nodes
