@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from tests.federation.ownership import schema as ownership_schema
 from tests.federation.programs import HERE, Subgraphs, compose, running
 from tests.node import install_packages, node
-from tests.oracle.account import Oracle
+from tests.oracle.account import Job, Oracle
 
 ROOT = HERE.parents[1]
 
@@ -101,3 +101,10 @@ def router(
     supergraph.write_text(compose(ROUTERS[request.param], folder, subgraphs).supergraph or "", "utf-8")
     with running(folder, "Router", str(node()), str(HERE / "router.mjs"), request.param, str(supergraph)) as address:
         yield Router(request.param, address, tables["costs"], tables["onCall"])
+
+
+@pytest.fixture(scope="session")
+def jobs(oracle: Oracle) -> Mapping[str, Job]:
+    """A production job of each project, by the project's name."""
+    projects = {project.environment_id: project.id for project in oracle.production}
+    return {projects[job.environment_id]: job for job in reversed(oracle.production_jobs)}
