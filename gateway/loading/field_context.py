@@ -56,6 +56,10 @@ class FieldContext(Struct, frozen=True):
         """Where in the answer the field stands."""
         return self.find_place().path
 
+    def place(self) -> Path:
+        """The same path, for those who may need it later."""
+        return self.path
+
     async def of_each(self, projects: Sequence[Project], ask: Callable[[Project], Awaitable[T]]) -> list[T]:
         """The answers for the projects that could be read; the others are reported.
 

@@ -91,7 +91,7 @@ async def _of_listed(
     if arranged is None:
         return None
     ordered, considered = arranged
-    shown = cut(ordered.items, by, page, arrived_in=by, place=lambda: context.path, sums=ordered.sums)
+    shown = cut(ordered.items, by, page, arrived_in=by, place=context.place, sums=ordered.sums)
     if len(shown.nodes) * SPARED > considered:
         return None
     models = await models_behind(context, projects, shown.nodes) if shown.nodes else []

@@ -30,4 +30,4 @@ async def page_of_runs(
         everything = await newest_runs(field_context, projects, MOST_RUNS, where=where)
         return len(everything) if await are_all_looked_at(field_context, projects, where) else None
 
-    return cut(runs, order_of_runs(order_by), page, total, place=lambda: field_context.path)
+    return cut(runs, order_of_runs(order_by), page, total, place=field_context.place)
