@@ -440,7 +440,7 @@ async def test_a_project_that_fails_is_named_and_the_rest_is_shown(
 
     tap.fault = refuse
     # What is read of many runs takes long without an archive, and is not waited for.
-    ready = "document.querySelector('section[aria-label=\"Slowest models\"] td')"
+    ready = "document.querySelector('section[aria-label=\"Slowest models\"] td') !== null"
     async with disturbed(settings, tap) as address, opened(browser, address, ready) as page:
         notice = await page.wait_for("document.querySelector('.notice.warn')?.textContent")
         assert "Missing from this page: finance." in notice
