@@ -20,8 +20,8 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     OperationDefinitionNode,
-    get_named_type,
     is_abstract_type,
+    is_input_object_type,
     value_from_ast_untyped,
 )
 from graphql.utilities import resolve_schema_coordinate
@@ -135,11 +135,11 @@ class _Check:
             return
         field = f"{kind.name}.{node.name.value}"
         arguments = kind.fields[node.name.value].args
-        inputs = {get_named_type(argument.type).name for argument in arguments.values()}
+        inputs = {name for name, known in self._schema.type_map.items() if is_input_object_type(known)}
         possible = {field, *(f"{field}({name}:)" for name in arguments)}
         for error in self._errors:
             coordinate = error["extensions"].get("coordinate")
-            is_here = coordinate in possible or (coordinate or "").partition(".")[0] in inputs
+            is_here = coordinate in possible or (arguments and (coordinate or "").partition(".")[0] in inputs)
             if tuple(error.get("path", ())) == path and not is_here:
                 yield f"{path}: an error of {field} has the coordinate {coordinate}"
 
