@@ -103,6 +103,7 @@ class RunReader:
         if run.artifacts_saved is False:
             return reading
         files = _FilesOfRun(self._runs, run.id, reading, self._parsing)
+        is_silent = False
         try:
             invocations: list[StepInvocation] = []
             for step in await self._steps(run, files):
@@ -114,7 +115,7 @@ class RunReader:
                 reading.missing.append("every artifact")
         except UpstreamForbidden as refusal:
             reading.name_problem(MirrorCause.FORBIDDEN, refusal.message)
-        if not reading.steps and (reading.missing or reading.cause is MirrorCause.FORBIDDEN):
+        if not reading.steps and (is_silent or reading.missing or reading.cause is MirrorCause.FORBIDDEN):
             await self._discover(run, reading, find_manifest)
         return reading
 
@@ -139,6 +140,8 @@ class RunReader:
             ]
         )
         reading.is_discovered = bool(reading.steps)
+        if not reading.steps and not reading.missing and reading.cause is None:
+            return  # it failed or was cancelled before dbt ran anything: nothing of it is missing
         reading.problems.append(read.lacks)
         reading.cause = reading.cause or MirrorCause.MISSING
 

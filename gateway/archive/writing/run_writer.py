@@ -235,6 +235,8 @@ def _stands(connection: Connection, row: AnyRow, step: StepInvocation) -> bool:
 
     In a bare folder the next command replaces some of them; what is left there takes nothing from what was read.
     """
+    if row.manifest_id is None and _has_manifest(step):
+        return False  # one that is equal to its own was read since
     if step.step is not None:
         return bytes(row.fingerprint) == step.invocation.fingerprint
     query = select(run_files.c.digest).where(run_files.c.run_id == row.run_id, run_files.c.step == row.step)
