@@ -43,14 +43,11 @@ class _DerivedValue:
 
 @dataclass(frozen=True, slots=True)
 class _ValueOfObjects:
-    """A value, and the objects that it was made of."""
+    """A value, and the objects that it was made of. `items`: how many objects it consists of."""
 
     value: Any
     objects: object
-
-    @property
-    def items(self) -> int:
-        return _length(self.value)
+    items: int
 
 
 class DerivedCache:
@@ -82,8 +79,11 @@ class DerivedCache:
         value: V = derived.value
         return value
 
-    async def of_objects(self, key: Hashable, objects: object, make: Callable[[], Awaitable[V]]) -> V:
+    async def of_objects(
+        self, key: Hashable, objects: object, make: Callable[[], Awaitable[V]], items: int | None = None
+    ) -> V:
         """What `make` returns, now or when it was made last of the same `objects`, which the key names by identity.
+        `items`: how many objects it consists of, where that is not its length; one of more than 500,000 is not kept.
 
         They must never change, and the value must depend on nothing else: no fact is used in making it, so it is kept
         and returned in any run, also in one that waits between its pieces.
@@ -95,7 +95,7 @@ class DerivedCache:
             return value
         made = await make()
         if self._memory.forgotten == self._forgotten:
-            self._of_objects.put(key, _ValueOfObjects(made, objects))
+            self._of_objects.put(key, _ValueOfObjects(made, objects, _length(made) if items is None else items))
         return made
 
     def _forget_outdated(self) -> None:

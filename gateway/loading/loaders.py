@@ -188,9 +188,12 @@ class Loaders:
         what it depends on beside facts and projection; `about` are objects in the key by identity, held meanwhile."""
         return self._services.derived((key, self._projection), about, make)
 
-    def derived_of(self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
-        """The same in any run, of `objects` alone: they never change, and are in the key by identity."""
-        return self._services.derived_of(key, objects, make)
+    def derived_of(
+        self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]], *, items: int | None = None
+    ) -> Coroutine[Any, Any, T]:
+        """The same in any run, of `objects` alone: they never change, and are in the key by identity. `items`: how many
+        objects the value consists of, where that is not its length."""
+        return self._services.derived_of(key, objects, make, items)
 
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""

@@ -50,11 +50,13 @@ K = TypeVar("K", bound=Hashable)
 @dataclass(frozen=True, slots=True)
 class FoundResults:
     """The results of a run, ordered by unique id, and what could not be read: models or a group of the others, with
-    the error it met. `known`: whether there is metadata of the run, or was when it was looked for."""
+    the error it met. `known`: whether there is metadata of the run, or was when it was looked for. `facts`: the kept
+    facts that hold the results, in which the same objects stand for the same results."""
 
     results: tuple[NodeResult, ...]
     failures: Mapping[str, GatewayError]
     known: bool = True
+    facts: tuple[object, ...] = ()
 
 
 class RunResultLoaders:
@@ -143,7 +145,8 @@ class RunResultLoaders:
             else:
                 results += (node for node in part.nodes if node.resource_type in types)
         known = all(isinstance(part, GatewayError) or part.ingested for part in parts)
-        return FoundResults(tuple(sorted(results, key=lambda result: result.unique_id)), failures, known)
+        ordered = tuple(sorted(results, key=lambda result: result.unique_id))
+        return FoundResults(ordered, failures, known, tuple(parts))
 
     async def failed(self, run: Run) -> FoundResults:
         """The failed ones among the results of a run. Where an archive has them no others are read."""

@@ -151,9 +151,11 @@ class Services:
         """What `make` makes of cached facts, made once while they stay what they are (see caching.derived_cache)."""
         return self.tiers.derived.tell(key, about, make)
 
-    def derived_of(self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+    def derived_of(
+        self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]], items: int | None = None
+    ) -> Coroutine[Any, Any, T]:
         """What `make` makes of `objects` alone, made once while they are kept (see DerivedCache.of_objects)."""
-        return self.tiers.derived.of_objects(key, objects, make)
+        return self.tiers.derived.of_objects(key, objects, make, items)
 
     def max_age_of(self, max_age: float | None) -> AbstractContextManager[None]:
         """Within the block only facts count that were known to be true `max_age` seconds ago; None: those that the

@@ -14,6 +14,7 @@ from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
 from gateway.discovery_api.exceptions import InvalidArgumentError
+from gateway.queries.runs import run_steps
 from gateway.settings import Settings
 from tests.history.statements import noted_statements
 from tests.oracle.account import Oracle
@@ -285,3 +286,33 @@ def test_the_library_reports_the_same(demo_store: str, oracle: Oracle) -> None:
                 run.what_if(**change)  # type: ignore[arg-type]
         with pytest.raises(InvalidArgumentError, match="by is node, tag"):
             run.get_weighted_seconds("colour")
+
+
+@pytest.mark.slow
+async def test_the_steps_of_a_run_are_analysed_once_while_its_facts_are_kept(
+    demo_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analysed, dependencies = [], run_steps.dependencies
+
+    def counted(*given: Any) -> Any:
+        analysed.append(given)
+        return dependencies(*given)
+
+    monkeypatch.setattr(run_steps, "dependencies", counted)
+    bars = "timeline(%s) { wallSeconds bars { uniqueId startSeconds lane slackSeconds } }"
+    async with serving(Settings(store_url=demo_store, response_cache_bytes=0, history_source="archive")) as gateway:
+
+        async def ask(fields: str) -> Any:
+            analysed.clear()
+            return (await gateway.data(f'{{ run(id: "70437490004521") {{ {fields} }} }}'))["run"]
+
+        whole = await ask(bars % "minSeconds: 0")
+        assert len(analysed) == 4, "dbt seed, dbt run, dbt test and dbt snapshot"
+        again = await ask(bars % "minSeconds: 0.0" + " criticalPath { runtime } utilization { share }")
+        assert analysed == []
+        assert again["timeline"] == whole["timeline"]
+        of_step = await ask(bars % "step: 2")
+        assert len(analysed) == 1
+        assert 0 < len(of_step["timeline"]["bars"]) < len(whole["timeline"]["bars"])
+        assert (await ask(bars % "step: 2, minSeconds: 0"))["timeline"] == of_step["timeline"]
+        assert analysed == []

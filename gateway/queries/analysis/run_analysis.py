@@ -26,7 +26,7 @@ from gateway.hierarchy.objects.job import Run
 from gateway.hierarchy.objects.node_result import NodeResult
 from gateway.loading.field_context import FieldContext
 from gateway.queries.analysis.time_groups import OF_CONTENTS, Belonging, TimeGroups, belonging_of
-from gateway.queries.runs.run_steps import RunSteps, aside, run_steps
+from gateway.queries.runs.run_steps import RunSteps, analysed, aside, run_steps
 
 _MOST_BLOCKERS = 20
 
@@ -38,7 +38,8 @@ async def timeline_of(
     steps = await run_steps(context, run, step)
     if steps is None:
         return None
-    return await aside(len(steps.results), lambda: _timeline(steps, step is not None, min_seconds, first))
+    asked = (Timeline, step is not None, min_seconds, first)
+    return await analysed(context, steps, asked, lambda: _timeline(steps, step is not None, min_seconds, first))
 
 
 async def critical_path_of(context: FieldContext, run: Run, step: int | None) -> CriticalPath | None:
@@ -46,7 +47,7 @@ async def critical_path_of(context: FieldContext, run: Run, step: int | None) ->
     steps = await run_steps(context, run, step)
     if steps is None or not steps.has_graph:
         return None
-    return await aside(len(steps.results), lambda: _critical_path(steps))
+    return await analysed(context, steps, CriticalPath, lambda: _critical_path(steps))
 
 
 async def observed_chain_of(context: FieldContext, run: Run, step: int | None) -> ObservedChain | None:
@@ -54,7 +55,7 @@ async def observed_chain_of(context: FieldContext, run: Run, step: int | None) -
     steps = await run_steps(context, run, step)
     if steps is None:
         return None
-    chain = await aside(len(steps.results), steps.chain)
+    chain = await analysed(context, steps, ObservedChain, steps.chain)
     links = [ChainLink(steps.results[link.unique_id], link.seconds, link.waited_for, link.gap) for link in chain]
     head, tail = steps.margins(step is not None)
     overlap = sum(link.overlap for link in chain)
@@ -67,7 +68,12 @@ async def utilization_of(context: FieldContext, run: Run, step: int | None) -> U
     if steps is None:
         return None
     head, tail = steps.margins(step is not None)
-    used = await aside(len(steps.results), lambda: utilization(steps.steps, -(head or 0.0), steps.wall + (tail or 0.0)))
+    used = await analysed(
+        context,
+        steps,
+        (Utilization, step is not None),
+        lambda: utilization(steps.steps, -(head or 0.0), steps.wall + (tail or 0.0)),
+    )
     idle = sorted(used.idle.items(), key=lambda item: (-item[1], item[0]))
     blockers = sorted(used.blockers.items(), key=lambda item: (-item[1], item[0]))[:_MOST_BLOCKERS]
     return Utilization(

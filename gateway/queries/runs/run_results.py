@@ -37,14 +37,20 @@ async def node_results(
     Types that the criteria leave out are not read. A type that cannot be read is reported and the others are answered;
     raises what went wrong where none can be read.
     """
-    if result_filter is not None and result_filter.step is not None and not context.loaders.results.are_complete:
+    if result_filter is not None and result_filter.step is not None:
+        refuse_unknown_steps(context)
+    types = result_filter.wanted_types if result_filter else RESULT_TYPES
+    results = await read_results(context, run, types)
+    return [result for result in results if result_filter is None or result_filter.admits(result)]
+
+
+def refuse_unknown_steps(context: FieldContext) -> None:
+    """Raises BadUserInput where nobody reports which step a result is of."""
+    if not context.loaders.results.are_complete:
         raise BadUserInput(
             "dbt's API does not say which step a result is of. Leave `step` out, or give the gateway an archive.",
             argument="step",
         )
-    types = result_filter.wanted_types if result_filter else RESULT_TYPES
-    results = await read_results(context, run, types)
-    return [result for result in results if result_filter is None or result_filter.admits(result)]
 
 
 async def read_results(context: FieldContext, run: Run, types: Collection[ResourceType]) -> tuple[NodeResult, ...]:

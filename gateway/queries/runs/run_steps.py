@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -21,7 +21,8 @@ from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult, Node
 from gateway.hierarchy.runs.run_graph import RunGraph
 from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
-from gateway.queries.runs.run_results import node_results, read_results
+from gateway.loading.run_results import FoundResults
+from gateway.queries.runs.run_results import refuse_unknown_steps, reported
 
 T = TypeVar("T")
 
@@ -29,6 +30,8 @@ T = TypeVar("T")
 _AT_ONCE = 200
 _STEPS_OF_A_NODE = 40
 _ASIDE = 1_000_000  # more than may be done at once
+_OBJECTS_OF_A_NODE = 10
+"""Its interval, place, lane and dependencies in kept steps; its bar and figures in a kept analysis."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ async def run_steps(
 
     Raises BadUserInput for a step that is none, or cannot be known, and what went wrong where nothing can be read.
     """
-    results, graph = await gather_pair(_results(context, run, step), context.loaders.results.graph(run, whole=whole))
+    found, graph = await gather_pair(_results(context, run, step), context.loaders.results.graph(run, whole=whole))
+    results = found.results
     executed = [result for result in results if result.status.executed]
     timed = [result for result in executed if result.start_time is not None and result.end_time is not None]
     if not timed:
@@ -88,8 +92,23 @@ async def run_steps(
     threads = await _threads(context, graph, timed)
     missing = _missing(context, graph, len(executed) - len(timed))
     basis = Basis(context.loaders.source_of_runs([run]), 1, run.start_time, tuple(missing))
-    steps = await aside(len(timed), lambda: _steps_of(run, timed, graph, threads, basis))
-    return replace(steps, reused={result.unique_id: result for result in results if result.status is RunStatus.REUSED})
+    made_of = (run, graph, *found.facts)
+    key = (RunSteps, step, basis, tuple(sorted(threads.items())), *map(id, made_of))
+    return await context.loaders.derived_of(
+        key,
+        made_of,
+        lambda: aside(len(timed), lambda: _steps_of(run, results, timed, graph, threads, basis)),
+        items=_OBJECTS_OF_A_NODE * len(timed),
+    )
+
+
+async def analysed(context: FieldContext, steps: RunSteps, analysis: Hashable, compute: Callable[[], T]) -> T:
+    """What an analysis makes of these steps, made once while they are kept. `analysis`: which one, with its arguments.
+    Nothing else than the steps and its arguments may decide it."""
+    nodes = len(steps.results)
+    return await context.loaders.derived_of(
+        (analysis, id(steps)), steps, lambda: aside(nodes, compute), items=_OBJECTS_OF_A_NODE * nodes
+    )
 
 
 async def aside(nodes: int, compute: Callable[[], T]) -> T:
@@ -101,10 +120,13 @@ async def aside(nodes: int, compute: Callable[[], T]) -> T:
     return await asyncio.to_thread(compute)
 
 
-async def _results(context: FieldContext, run: Run, step: int | None) -> Sequence[NodeResult]:
+async def _results(context: FieldContext, run: Run, step: int | None) -> FoundResults:
+    of_step = NodeResultFilter(step=step)
     if step is not None:
-        return await node_results(context, run, NodeResultFilter(step=step))
-    return await read_results(context, run, RESULT_TYPES)
+        refuse_unknown_steps(context)
+    found = await context.loaders.results.of(run, RESULT_TYPES)
+    results = await reported(context, run, found, RESULT_TYPES)
+    return found if step is None else replace(found, results=tuple(filter(of_step.admits, results)))
 
 
 async def _threads(context: FieldContext, graph: RunGraph, timed: Iterable[NodeResult]) -> dict[str, int]:
@@ -122,7 +144,12 @@ async def _threads(context: FieldContext, graph: RunGraph, timed: Iterable[NodeR
 
 
 def _steps_of(
-    run: Run, timed: Sequence[NodeResult], graph: RunGraph, threads: Mapping[str, int], basis: Basis
+    run: Run,
+    results: Sequence[NodeResult],
+    timed: Sequence[NodeResult],
+    graph: RunGraph,
+    threads: Mapping[str, int],
+    basis: Basis,
 ) -> RunSteps:
     origin = min(result.start_time for result in timed if result.start_time)
     parents = {node.unique_id: node.parents for node in graph.nodes}
@@ -133,7 +160,8 @@ def _steps_of(
         allowed = {threads[invocation] for invocation in invocations if invocation in threads}
         steps.append(Step(nodes, max(allowed, default=None), dependencies(nodes, parents) if parents else None))
     basis = replace(basis, since=basis.since or origin, missing=(*basis.missing, *_lacking(steps)))
-    return RunSteps(run, {result.unique_id: result for result in timed}, graph, in_time(steps), origin, basis, {})
+    reused = {result.unique_id: result for result in results if result.status is RunStatus.REUSED}
+    return RunSteps(run, {result.unique_id: result for result in timed}, graph, in_time(steps), origin, basis, reused)
 
 
 def _by_command(timed: Sequence[NodeResult]) -> list[list[NodeResult]]:
