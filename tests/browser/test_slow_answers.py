@@ -50,7 +50,7 @@ async def test_a_late_answer_is_waited_for_and_nothing_jumps(browser: Browser, a
         await page.open(f"{address}/{PAGES[name]}")
         await page.wait_for(WAITS)
         assert not await page.run(SHOWN)
-        assert await page.run("document.querySelector('h1, input[type=search]') !== null")
+        await page.wait_for("document.querySelector('h1, input[type=search]') !== null")
         await shown_at_last(page)
         assert await page.run("document.querySelectorAll('main td, main .calendar').length") > 0
 

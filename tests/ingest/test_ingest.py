@@ -395,7 +395,7 @@ def test_a_crash_in_the_middle_of_a_run_leaves_nothing_of_it(
     folder = copy(demo_folder, tmp_path / "runs", LATE, DAILY)
 
     def die(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("INSERT INTO results"):
+        if statement.startswith("INSERT INTO recent_results"):
             raise RuntimeError("power cut")
 
     def cut_power(_progress: Progress) -> None:
@@ -448,7 +448,7 @@ ingest_folder(archive, Path(folder))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("statement", "run"), [("INSERT INTO nodes", 0), ("INSERT INTO artifact_pieces", 1), ("INSERT INTO results", 1)]
+    ("statement", "run"), [("INSERT INTO nodes", 0), ("INSERT INTO artifact_pieces", 1), ("INSERT INTO recent_results", 1)]
 )
 def test_a_process_killed_in_the_middle_loses_and_doubles_nothing(
     demo_folder: Path, tmp_path: Path, new_store: Callable[[], str], statement: str, run: int

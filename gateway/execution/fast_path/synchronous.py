@@ -31,9 +31,10 @@ from gateway.execution.graphql_internals import FieldDetailsList, GroupedFieldSe
 
 
 class ResolveInfo(Struct, frozen=True):
-    """What a resolver gets to know of its field: the request's context and where in the answer it stands."""
+    """What a resolver gets to know of its field: the request's context, its name and where in the answer it stands."""
 
     context: object
+    field_name: str
     path: ResponsePath | None
 
 
@@ -91,10 +92,11 @@ def _field(plan: Plan, type_: GraphQLObjectType, details: FieldDetailsList) -> _
         return _read_field(plan, type_, details)
     complete = _completed(plan, resolved.definition.type, details)
     resolver, constant, arguments_of = resolved.resolver, resolved.constant, resolved.arguments
+    name = details[0].node.name.value
 
     def make(asked: _RequestValues, source: Any, path: ResponsePath | None) -> Any:
         arguments = arguments_of(asked.variables) if constant is None else constant
-        return complete(asked, run_sync(resolver(source, ResolveInfo(asked.context, path), arguments)), path)
+        return complete(asked, run_sync(resolver(source, ResolveInfo(asked.context, name, path), arguments)), path)
 
     return make
 
