@@ -86,7 +86,7 @@ async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pa
         forget_some(pair, chance)
         same += await pair.same_questions(query, **variables)
     assert began == []
-    assert same >= 0.95 * count
+    assert same >= 0.9 * count
 
 
 @pytest.mark.slow

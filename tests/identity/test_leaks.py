@@ -39,7 +39,7 @@ from tests.serving import Call, UpstreamTap
 from tests.sharing.conftest import OwnRedis, own_redis
 
 STEPS = int(os.environ.get("LEAK_STEPS", "20000"))
-DAILY_STEPS, DAILY_SHARED_STEPS = 300, 100
+DAILY_STEPS, DAILY_SHARED_STEPS = 150, 50
 SHARED_STEPS = int(os.environ.get("LEAK_SHARED_STEPS", "1000"))
 SEED = int(os.environ.get("LEAK_SEED", "1"))
 QUESTIONS = 400
