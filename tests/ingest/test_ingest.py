@@ -448,7 +448,8 @@ ingest_folder(archive, Path(folder))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("statement", "run"), [("INSERT INTO nodes", 0), ("INSERT INTO artifact_pieces", 1), ("INSERT INTO recent_results", 1)]
+    ("statement", "run"),
+    [("INSERT INTO nodes", 0), ("INSERT INTO artifact_pieces", 1), ("INSERT INTO recent_results", 1)],
 )
 def test_a_process_killed_in_the_middle_loses_and_doubles_nothing(
     demo_folder: Path, tmp_path: Path, new_store: Callable[[], str], statement: str, run: int
