@@ -184,15 +184,13 @@ class Loaders:
         return self.derived(("projects", self._visibility), None, lambda: self._projects.load("all"))
 
     def derived(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
-        """What `make` makes of these loads; in a synchronous run made once while the facts behind it stand. `key` is
-        what it depends on beside facts and projection; `about` are objects in the key by identity, held meanwhile."""
+        """What `make` makes of these loads and of `key`, where `about` stands by identity (see DerivedCache.tell)."""
         return self._services.derived((key, self._projection), about, make)
 
     def derived_of(
         self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]], *, items: int | None = None
     ) -> Coroutine[Any, Any, T]:
-        """The same in any run, of `objects` alone: they never change, and are in the key by identity. `items`: how many
-        objects the value consists of, where that is not its length."""
+        """The same in any run, of `objects` alone: they never change, and the key names them (DerivedCache.of_objects)."""
         return self._services.derived_of(key, objects, make, items)
 
     async def models(self, project: Project) -> EnvironmentModels:

@@ -92,12 +92,13 @@ async def run_steps(
     threads = await _threads(context, graph, timed)
     missing = _missing(context, graph, len(executed) - len(timed))
     basis = Basis(context.loaders.source_of_runs([run]), 1, run.start_time, tuple(missing))
+    reused = {result.unique_id: result for result in results if result.status is RunStatus.REUSED}
     made_of = (run, graph, *found.facts)
     key = (RunSteps, step, basis, tuple(sorted(threads.items())), *map(id, made_of))
     return await context.loaders.derived_of(
         key,
         made_of,
-        lambda: aside(len(timed), lambda: _steps_of(run, results, timed, graph, threads, basis)),
+        lambda: aside(len(timed), lambda: replace(_steps_of(run, timed, graph, threads, basis), reused=reused)),
         items=_OBJECTS_OF_A_NODE * len(timed),
     )
 
@@ -144,12 +145,7 @@ async def _threads(context: FieldContext, graph: RunGraph, timed: Iterable[NodeR
 
 
 def _steps_of(
-    run: Run,
-    results: Sequence[NodeResult],
-    timed: Sequence[NodeResult],
-    graph: RunGraph,
-    threads: Mapping[str, int],
-    basis: Basis,
+    run: Run, timed: Sequence[NodeResult], graph: RunGraph, threads: Mapping[str, int], basis: Basis
 ) -> RunSteps:
     origin = min(result.start_time for result in timed if result.start_time)
     parents = {node.unique_id: node.parents for node in graph.nodes}
@@ -160,8 +156,7 @@ def _steps_of(
         allowed = {threads[invocation] for invocation in invocations if invocation in threads}
         steps.append(Step(nodes, max(allowed, default=None), dependencies(nodes, parents) if parents else None))
     basis = replace(basis, since=basis.since or origin, missing=(*basis.missing, *_lacking(steps)))
-    reused = {result.unique_id: result for result in results if result.status is RunStatus.REUSED}
-    return RunSteps(run, {result.unique_id: result for result in timed}, graph, in_time(steps), origin, basis, reused)
+    return RunSteps(run, {result.unique_id: result for result in timed}, graph, in_time(steps), origin, basis, {})
 
 
 def _by_command(timed: Sequence[NodeResult]) -> list[list[NodeResult]]:
