@@ -190,7 +190,7 @@ class Loaders:
     def derived_of(
         self, key: Hashable, objects: object, make: Callable[[], Awaitable[T]], *, items: int | None = None
     ) -> Coroutine[Any, Any, T]:
-        """The same in any run, of `objects` alone: they never change, and the key names them (DerivedCache.of_objects)."""
+        """The same in any run, of `objects` alone: they never change, the key names them (DerivedCache.of_objects)."""
         return self._services.derived_of(key, objects, make, items)
 
     async def models(self, project: Project) -> EnvironmentModels:

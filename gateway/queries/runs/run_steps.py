@@ -83,8 +83,8 @@ async def run_steps(
 
     Raises BadUserInput for a step that is none, or cannot be known, and what went wrong where nothing can be read.
     """
-    found, graph = await gather_pair(_results(context, run, step), context.loaders.results.graph(run, whole=whole))
-    results = found.results
+    of_run, graph = await gather_pair(_results(context, run, step), context.loaders.results.graph(run, whole=whole))
+    results = of_run.results
     executed = [result for result in results if result.status.executed]
     timed = [result for result in executed if result.start_time is not None and result.end_time is not None]
     if not timed:
@@ -93,7 +93,7 @@ async def run_steps(
     missing = _missing(context, graph, len(executed) - len(timed))
     basis = Basis(context.loaders.source_of_runs([run]), 1, run.start_time, tuple(missing))
     reused = {result.unique_id: result for result in results if result.status is RunStatus.REUSED}
-    made_of = (run, graph, *found.facts)
+    made_of = (run, graph, *of_run.facts)
     key = (RunSteps, step, basis, tuple(sorted(threads.items())), *map(id, made_of))
     return await context.loaders.derived_of(
         key,
@@ -125,9 +125,9 @@ async def _results(context: FieldContext, run: Run, step: int | None) -> FoundRe
     of_step = NodeResultFilter(step=step)
     if step is not None:
         refuse_unknown_steps(context)
-    found = await context.loaders.results.of(run, RESULT_TYPES)
-    results = await reported(context, run, found, RESULT_TYPES)
-    return found if step is None else replace(found, results=tuple(filter(of_step.admits, results)))
+    of_run = await context.loaders.results.of(run, RESULT_TYPES)
+    results = await reported(context, run, of_run, RESULT_TYPES)
+    return of_run if step is None else replace(of_run, results=tuple(filter(of_step.admits, results)))
 
 
 async def _threads(context: FieldContext, graph: RunGraph, timed: Iterable[NodeResult]) -> dict[str, int]:
