@@ -22,7 +22,7 @@ def make_key(options: argparse.Namespace) -> int:
     say("")
     say(f"  {key}")
     say("")
-    say("These lines in the file that GATEWAY_CONFIG names let its holder in:")
+    say("Add these lines to the file that GATEWAY_CONFIG names:")
     say("")
     for line in _entry(key, options):
         say(line)

@@ -56,32 +56,35 @@ def _add_serve(commands: Commands) -> None:
     serve.add_argument(
         "--mirror",
         action="store_true",
-        help="bring dbt Cloud's finished runs into the archive of GATEWAY_ARCHIVE_URL, in a process beside",
+        help="also copy dbt Cloud's finished runs into the archive of GATEWAY_ARCHIVE_URL, in a separate process",
     )
-    serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that serve (default: 1)")
+    serve.add_argument("--workers", type=_count, default=1, metavar="N", help="number of worker processes (default: 1)")
 
 
 def _add_ingest(commands: Commands) -> None:
     ingest = commands.add_parser(
         "ingest",
         help="read dbt artifacts into an archive",
-        description="Read every run below a folder, or in a tar or zip, that is new or has changed into an archive of "
-        "runs.",
+        description="Read new and changed runs from a folder, or from a tar or zip file, into an archive.",
     )
     ingest.add_argument("folder", type=Path, metavar="DIR", help=f"{_FOLDER_HELP}; or a tar or zip of it")
     ingest.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
     ingest.add_argument(
-        "--watch", type=_seconds, metavar="SECONDS", help="go on, and look for new runs this often, until interrupted"
+        "--watch",
+        type=_seconds,
+        metavar="SECONDS",
+        help="keep running, and check for new runs every SECONDS until interrupted",
     )
-    ingest.add_argument("--keep-days", type=_kept, metavar="N", help="then forget runs older than N days")
+    ingest.add_argument("--keep-days", type=_kept, metavar="N", help="then delete runs older than N days")
     ingest.add_argument(
-        "--keep-runs", type=_kept, metavar="N", help="then forget all but the newest N runs of each job"
+        "--keep-runs", type=_kept, metavar="N", help="then delete all but the newest N runs of each job"
     )
     ingest.add_argument(
         "--no-raw",
         dest="keep_raw",
         action="store_false",
-        help="do not keep the files themselves: smaller, but the Admin API cannot send artifacts once DIR is gone",
+        help="do not store the files: the archive is smaller, but the Admin API cannot send artifacts after DIR is "
+        "deleted",
     )
     _add_given_facts(ingest)
 
@@ -92,8 +95,8 @@ def _add_exec(commands: Commands) -> None:
         help="run dbt and read its artifacts into an archive",
         usage="gateway exec [options] -- dbt build …",
         description="Run a command, pass signals on to it, read the dbt artifacts that it wrote into an archive, "
-        "also when it failed, and end with its exit code. What goes wrong while reading is said on stderr and does not "
-        "change the exit code.",
+        "also if it fails, and exit with its exit code. Errors while reading are printed on stderr and do not change "
+        "the exit code.",
     )
     wrapped.add_argument("--store", metavar="URL", help=f"{_STORE_HELP} (default: GATEWAY_STORE_URL)")
     wrapped.add_argument(
@@ -104,7 +107,7 @@ def _add_exec(commands: Commands) -> None:
         "DBT_PROJECT_DIR, say; else target)",
     )
     wrapped.add_argument(
-        "--no-raw", dest="keep_raw", action="store_false", help="do not keep the files themselves, as ingest --no-raw"
+        "--no-raw", dest="keep_raw", action="store_false", help="do not store the files, as ingest --no-raw"
     )
     _add_given_facts(wrapped)
     wrapped.add_argument("program", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command and its options")
@@ -120,14 +123,17 @@ def _add_given_facts(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--environment", type=_name, metavar="NAME", help="their environment (default: the dbt target)")
     parser.add_argument(
-        "--project", type=_name, metavar="NAME", help="the project of manifests that name none, as before dbt 1.4"
+        "--project",
+        type=_name,
+        metavar="NAME",
+        help="the project, for manifests without a project name (before dbt 1.4)",
     )
     parser.add_argument(
         "--ignore",
         type=_commands,
         default=frozenset(),
         metavar="COMMANDS",
-        help=f"leave these commands out, e.g. docs,compile; of {', '.join(COMMANDS)}",
+        help=f"commands to skip, e.g. docs,compile; any of {', '.join(COMMANDS)}",
     )
 
 
@@ -155,38 +161,39 @@ def _add_platform(commands: Commands) -> None:
     platform.add_argument(
         "--token",
         metavar="TOKEN",
-        help="the token clients must send; others see it among the processes, so rather set GATEWAY_PLATFORM_TOKEN",
+        help="token that clients must send. Visible in the process list: prefer GATEWAY_PLATFORM_TOKEN",
     )
     platform.add_argument(
         "--faults",
         nargs="?",
         const="",
         metavar="SWITCHES",
-        help="misbehave like this on every request, and as the header of a request asks; for tests of clients",
+        help="faults to apply to every request; also lets requests ask for faults by header. For tests of clients",
     )
 
 
 def _add_mirror(commands: Commands) -> None:
     mirror = commands.add_parser(
         "mirror",
-        help="bring dbt Cloud's finished runs into an archive",
-        description="Bring every finished run of the dbt Cloud account of the settings into an archive, with the "
+        help="copy dbt Cloud's finished runs into an archive",
+        description="Copy every finished run of the dbt Cloud account of the settings into an archive, with the "
         "artifacts of its commands: the newest first, back as far as dbt keeps them. Runs that are there already are "
-        "not read again; after an interruption the next call continues. serve --mirror does this beside the gateway.",
+        "not read again; after an interruption the next call continues. serve --mirror does the same.",
     )
     mirror.add_argument("--store", metavar="URL", help=f"{_STORE_HELP} (default: GATEWAY_ARCHIVE_URL)")
     mirror.add_argument(
-        "--watch", type=_seconds, metavar="SECONDS", help="go on, and look for runs that ended this often"
+        "--watch", type=_seconds, metavar="SECONDS", help="keep running, and check for finished runs every SECONDS"
     )
     mirror.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     mirror.add_argument(
         "--again",
         action="store_true",
-        help="read runs again that were stored in part or from Discovery, for instance after the token may read more",
+        help="read runs again that were stored in part or from Discovery, for example after the token gets more "
+        "permissions",
     )
     mirror.add_argument("--days", type=_kept, metavar="N", help="go back N days (default: GATEWAY_MIRROR_DAYS, 365)")
     mirror.add_argument(
-        "--no-raw", dest="keep_raw", action="store_false", help="do not keep the files themselves, as ingest --no-raw"
+        "--no-raw", dest="keep_raw", action="store_false", help="do not store the files, as ingest --no-raw"
     )
 
 
@@ -204,14 +211,14 @@ def _add_alerts(commands: Commands) -> None:
     )
     source.add_argument("--artifacts", type=Path, metavar="DIR", help=f"{_FOLDER_HELP}; for --dry-run")
     how = alerts.add_mutually_exclusive_group()
-    how.add_argument("--once", action="store_true", help="look once, send what is due, and end (the default)")
+    how.add_argument("--once", action="store_true", help="check once, send due messages, and exit (the default)")
     how.add_argument(
         "--watch",
         type=_seconds,
         nargs="?",
         const=0,
         metavar="SECONDS",
-        help="go on, and look this often (default: interval in [alerts], 60)",
+        help="keep running, and check every SECONDS (default: interval in [alerts], 60)",
     )
     how.add_argument("--dry-run", action="store_true", help="print what would be sent; nothing is sent or kept")
     alerts.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
@@ -222,9 +229,9 @@ def _add_archive(commands: Commands) -> None:
     actions = archive.add_subparsers(metavar="ACTION", dest="action", required=True)
     rebuild = actions.add_parser(
         "rebuild-rollups",
-        help="compute the roll-ups anew",
-        description="Compute the roll-ups of an archive (the last runs of each model, its figures by day and month) "
-        "anew from its results, in one transaction, and look for lasting changes in all series of runtimes. They are "
+        help="recompute the roll-ups",
+        description="Recompute the roll-ups of an archive (the last runs of each model, its figures by day and month) "
+        "from its results, in one transaction, and look for lasting changes in all series of runtimes. They are "
         "written with every run, so this is needed only after damage, or when another program has changed results. "
         "Readers see the old ones until it is done; writers wait.",
     )
@@ -292,32 +299,35 @@ def _add_schema(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="FILE|URL",
-        help="with --check: say who uses what breaks, by what /usage of a gateway returns; repeatable, to add up",
+        help="with --check: also name the clients that use what breaks, from the output of /usage; repeatable: counts "
+        "are added",
     )
     schema.add_argument("--authenticated", action="store_true", help="mark entities @authenticated, for routers")
 
 
 def _add_key(commands: Commands) -> None:
-    key = commands.add_parser("key", help="make an API key", description="API keys, for those who ask a gateway.")
+    key = commands.add_parser("key", help="make an API key", description="Manage API keys for callers of a gateway.")
     new = key.add_subparsers(metavar="ACTION", dest="action", required=True).add_parser(
         "new",
         help="make an API key",
         description="Make an API key: it is shown once, with the lines for the configuration file that let its holder "
         "in. Nothing is stored.",
     )
-    new.add_argument("name", metavar="NAME", help="who holds it, for logs")
+    new.add_argument("name", metavar="NAME", help="name of the holder, for logs")
     new.add_argument(
-        "--project", action="append", metavar="P", help="a project they may see (default: all); repeatable"
+        "--project", action="append", metavar="P", help="a project that the holder may see (default: all); repeatable"
     )
     new.add_argument(
         "--environment",
         action="append",
         type=_environment,
         metavar="ID",
-        help="an environment they may see (default: all)",
+        help="an environment that the holder may see (default: all); repeatable",
     )
-    new.add_argument("--scope", action="append", choices=("introspection", "metrics"), help="what else they may do")
-    new.add_argument("--days", type=_kept, metavar="N", help="days until it ends (default: it does not)")
+    new.add_argument(
+        "--scope", action="append", choices=("introspection", "metrics"), help="additional permission; repeatable"
+    )
+    new.add_argument("--days", type=_kept, metavar="N", help="days until the key expires (default: never)")
 
 
 def _add_completion(commands: Commands) -> None:
@@ -339,7 +349,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--artifacts", type=Path, metavar="DIR", help=_FOLDER_HELP)
     source.add_argument("--store", metavar="URL", help=_STORE_HELP)
-    parser.add_argument("--create", action="store_true", help="make the archive that --store names if it is not there")
+    parser.add_argument("--create", action="store_true", help="create the archive of --store if it does not exist")
 
 
 def _name(text: str) -> str:

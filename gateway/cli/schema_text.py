@@ -18,7 +18,7 @@ from gateway.schema.roots.authenticated import with_authentication
 def print_or_check(options: argparse.Namespace) -> int:
     """`gateway schema`: prints the SDL, or compares it with a file."""
     if options.usage and options.check is None:
-        raise ConfigurationError("--usage says who uses what breaks: give --check FILE too.")
+        raise ConfigurationError("--usage needs --check FILE.")
     sdl = build.print_sdl(build.build_schema())
     if options.authenticated:
         sdl = with_authentication(sdl)
@@ -30,7 +30,7 @@ def print_or_check(options: argparse.Namespace) -> int:
         say(f"{options.check} is the schema of this version.")
         return 0
     breaking, usage = _breaking_changes(recorded, sdl), usage_of(options.usage)
-    complain(f"{options.check} is not the schema of this version: write it anew with gateway schema > {options.check}")
+    complain(f"{options.check} is not the schema of this version. Update it: gateway schema > {options.check}")
     for change in breaking:
         complain(f"  breaks clients: {change.description}")
         if usage is not None:

@@ -38,8 +38,8 @@ def serve_gateway(options: argparse.Namespace) -> int:
     on_this_machine = _is_loopback(options.host)
     if not (on_this_machine or settings.open or settings.knows_callers):
         raise ConfigurationError(
-            f"--host {options.host} lets other machines ask, and this gateway knows no callers: set up API keys "
-            "(gateway key new NAME) or signed tokens, or set GATEWAY_OPEN=true to answer everybody."
+            f"--host {options.host} makes the gateway reachable from other machines, but no callers are configured: "
+            "set up API keys (gateway key new NAME) or signed tokens, or set GATEWAY_OPEN=true to answer everybody."
         )
     with bind(options.host, options.port) as listening, prepared(settings, create=options.create) as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"

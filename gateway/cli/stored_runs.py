@@ -35,9 +35,9 @@ def ingest(options: argparse.Namespace) -> int:
 
 def _ingest_once(archive: Archive, options: argparse.Namespace) -> IngestReport:
     report = read_folder(archive, options.folder, keep_raw=options.keep_raw, given_facts=given_facts(options))
-    say(f"{options.folder}: {counted(report.runs, 'run')} stored, {report.unchanged:,} known already.")
+    say(f"{options.folder}: {counted(report.runs, 'run')} stored, {report.unchanged:,} already stored.")
     _forget(archive, options)
-    say(f"The archive holds {describe(archive.describe())}.")
+    say(f"The archive contains {describe(archive.describe())}.")
     return report
 
 
@@ -48,7 +48,7 @@ def _forget(archive: Archive, options: argparse.Namespace) -> None:
     forgotten = forget_old_runs(archive, Retention(age, options.keep_runs))
     if forgotten.runs:
         files = f" and {counted(forgotten.files, 'file')} of compacted months" if forgotten.files else ""
-        say(f"{counted(forgotten.runs, 'run')} forgotten with {counted(forgotten.results, 'result')}{files}.")
+        say(f"{counted(forgotten.runs, 'run')} deleted with {counted(forgotten.results, 'result')}{files}.")
     for note in forgotten.notes:
         complain(note)
 
@@ -122,6 +122,6 @@ def rebuild_rollups(options: argparse.Namespace) -> int:
         finally:
             line.finish()
         series = look_at_everything(archive)
-        say(f"The roll-ups of {counted(resources, 'resource')} are made anew from {describe(archive.describe())}.")
-        say(f"The lasting changes of {series:,} series of runtimes were looked for again.")
+        say(f"The roll-ups of {counted(resources, 'resource')} were recomputed from {describe(archive.describe())}.")
+        say(f"{series:,} series of runtimes were analysed again for lasting changes.")
     return 0

@@ -292,7 +292,7 @@ async def _run(examination: _Examination) -> tuple[str, Mapping[str, Any]]:
         raise read
     if not read.ingested:
         raise _Partly(f"dbt has no metadata of run {run.id}", {})
-    return f"run {run.id} touched {len(read.models)} models", {"models": len(read.models)}
+    return f"run {run.id} has results of {len(read.models)} models", {"models": len(read.models)}
 
 
 async def _others(examination: _Examination, environment_id: int) -> tuple[str, Mapping[str, Any]]:
@@ -311,7 +311,7 @@ async def _schema(upstream: Upstream) -> tuple[str, Mapping[str, Any]]:
         return "dbt does not report its schema: what it lacks is learnt from what it refuses", {"known": False}
     missing, newer = differences(theirs, documented())
     details = {"known": True, "missing": missing, "undocumented": newer}
-    text = f"{len(newer)} fields that the gateway does not know stand in types it reads"
+    text = f"the types it reads have {len(newer)} more fields, which the gateway does not know"
     if missing:
         raise _Partly(f"dbt has no {', '.join(missing)}; {text}", details)
     return f"dbt has every field that the gateway may ask for; {text}", details

@@ -137,7 +137,7 @@ def _ingest_pack(ingest: _Ingest, pack: Path, progress: ProgressCallback | None)
         for listed in (report.problems, report.notes)
     )
     repeated = tuple(
-        Problem(f"{pack}: {name}", "the pack holds several members of this name; the last one is read")
+        Problem(f"{pack}: {name}", "the file has several members of this name; the last one is read")
         for name in content.repeated
     )
     return replace(report, problems=problems, notes=repeated + notes)

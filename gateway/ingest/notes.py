@@ -10,8 +10,8 @@ from gateway.archive.artifacts.run_bundle import RunBundle
 from gateway.ingest.layout import Problem
 
 _NO_MANIFEST = (
-    "no manifest.json lies beside it: its project is called {project!r}, and of its nodes names, runs and statuses are "
-    "known, but no tags, materialization, code or lineage, until a manifest of the environment is read"
+    "there is no manifest.json in its folder: its project is called {project!r}, and of its nodes names, runs and "
+    "statuses are known, but no tags, materialization, code or lineage, until a manifest of the environment is read"
 )
 
 

@@ -224,4 +224,4 @@ class AlertSettings(BaseSettings):
         default=AlertsSetting(),
         description="Rules, destinations and routes of alerts: the table [alerts] (docs/alerts.md).",
     )
-    serve_alerts: bool = Field(default=False, description="Raise alerts beside gateway serve, in a process of its own.")
+    serve_alerts: bool = Field(default=False, description="Let gateway serve send alerts, in a separate process.")

@@ -34,7 +34,7 @@ RENAMED = {
 """Settings of earlier versions, and what to do."""
 
 UNSIGNED = (
-    "cache_url is set, but nothing to sign shared facts with: whoever reaches Redis could forge them. Set "
+    "cache_url is set, but no secret to sign shared data: anyone with access to Redis could forge it. Set "
     "GATEWAY_CACHE_SECRET to one secret for all replicas."
 )
 
@@ -89,7 +89,7 @@ def deny_local(archive_url: SecretStr | None, pass_through_tokens: bool) -> None
     """Raises ConfigurationError for what only means something where dbt Cloud is served."""
     if archive_url is not None:
         raise ConfigurationError(
-            "archive_url stands beside dbt Cloud, but no discovery_url is set: an archive to serve is store_url."
+            "archive_url is set, but no discovery_url. To serve an archive without dbt Cloud, set store_url."
         )
     if pass_through_tokens:
         raise ConfigurationError("pass_through_tokens is set, but no discovery_url: local runs take no dbt tokens.")
@@ -168,7 +168,7 @@ def problem_with_tables(environment: Mapping[str, str]) -> str:
         try:
             json.loads(environment.get(name, "[]"))
         except ValueError as broken:
-            return f"{name} is no JSON ({broken}); it is a list of tables, which may stand in a file too."
+            return f"{name} is no JSON ({broken}); it is a list of tables, which can also be in a file."
     return "A variable of the gateway cannot be read: tables are written as JSON in the environment."
 
 

@@ -138,7 +138,7 @@ class Settings(
         default="archive", description="Source of finished runs: the archive, where there is one, or the Discovery API."
     )
     archive_url: SecretStr | None = Field(
-        default=None, description="URL of an SQL archive of finished runs, used beside dbt Cloud."
+        default=None, description="URL of an SQL archive of finished runs, used together with dbt Cloud."
     )
     webhook_secret: SecretStr | None = Field(default=None, description="Secret of dbt's webhook. Unset: no webhooks.")
     webhook_window_seconds: Seconds = Field(
@@ -370,7 +370,7 @@ def _problem_with_callers(settings: Settings) -> str | None:
     if len({algorithm[:2] for algorithm in settings.jwt_algorithms}) > 1:
         return "jwt_algorithms must all be of one family: RS, PS, ES or EdDSA"
     if settings.open and settings.knows_callers:
-        return "open is set beside API keys or tokens: ask callers who they are, or do not"
+        return "open and API keys or tokens are both set: choose one"
     return problem_with_keys(settings.api_keys)
 
 
@@ -387,7 +387,9 @@ def _check_consistency(settings: Settings) -> None:
         deny_local(settings.archive_url, settings.pass_through_tokens)
         return
     if settings.artifacts or settings.store_url:
-        raise ConfigurationError("discovery_url is set beside artifacts or store_url: serve dbt Cloud or local runs.")
+        raise ConfigurationError(
+            "discovery_url is set, and so is artifacts or store_url: choose dbt Cloud or local runs."
+        )
     problems.check_service_token(settings.service_token, is_needed=not settings.pass_through_tokens)
     if settings.account_id is None:
         raise ConfigurationError("discovery_url is set, but no account: set GATEWAY_ACCOUNT_ID.")

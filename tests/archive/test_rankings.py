@@ -220,7 +220,7 @@ def test_damaged_roll_ups_are_named_and_made_anew(
     archive.close()
     assert rebuild(address) == 0
     said = capsys.readouterr()
-    assert "The roll-ups of 2 resources are made anew" in said.out
+    assert "The roll-ups of 2 resources were recomputed" in said.out
     assert "Making roll-ups anew, resources: 2 of 2" in said.err
     opened = Archive.open(address)
     with opened.reading() as connection:

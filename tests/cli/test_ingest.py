@@ -47,7 +47,7 @@ def test_a_tar_is_read_and_old_runs_are_forgotten(demo_folder: Path, tmp_path: P
 
     assert f"{runs} runs stored" in done.stdout
     assert runs_in(store) == len(JOBS) * 2
-    assert f"{runs - len(JOBS) * 2} runs forgotten" in done.stdout
+    assert f"{runs - len(JOBS) * 2} runs deleted" in done.stdout
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def test_a_watched_folder_is_read_again_until_interrupted(demo_folder: Path, tmp
     with watching(folder, store) as process:
         assert process.stdout
         lines = (line for line in process.stdout)
-        assert next(line for line in lines if " stored" in line).endswith("1 run stored, 0 known already.\n")
+        assert next(line for line in lines if " stored" in line).endswith("1 run stored, 0 already stored.\n")
         next(line for line in lines if line.startswith("Watching"))
         copy_run(demo_folder, RUNS[1], tmp_path / "elsewhere")
         (tmp_path / "elsewhere" / RUNS[1]).rename(folder / RUNS[1])

@@ -208,7 +208,7 @@ def test_what_got_slower_for_good(ask: Ask, oracle: Oracle) -> None:
     for attempts, figure in ((before, shown["before_seconds"]), (after, shown["after_seconds"])):
         assert median(attempt.result.execution_time for attempt in attempts) == pytest.approx(figure, rel=0.1)
     assert ask("regressions", *since, "--tag", "pii", "--json").json["regressions"] == []
-    assert ask("regressions", "--since", "2026-06-01").stdout == "Nothing got slower for good.\n"
+    assert ask("regressions", "--since", "2026-06-01").stdout == "No lasting regressions.\n"
     assert ask("regressions", *since, "--fail-over", "5").returncode == 3
     assert ask("regressions", *since, "--fail-over", "50").returncode == 0
     assert ask("regressions", "--since", "2026-06-01", "--fail-over", "0").returncode == 0

@@ -136,8 +136,8 @@ def test_an_ingested_archive_is_served_by_several_workers(tmp_path: Path) -> Non
     first = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     again = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     runs = len(list(folder.glob("*/*/*/run.json")))
-    assert f"{runs} runs stored, 0 known already" in first.stdout
-    assert f"0 runs stored, {runs} known already" in again.stdout
+    assert f"{runs} runs stored, 0 already stored" in first.stdout
+    assert f"0 runs stored, {runs} already stored" in again.stdout
     assert f"Reading runs: {runs} of {runs}" in first.stderr
     with serving(tmp_path / "tmp", "serve", "--store", store, "--workers", "2") as server:
         assert f"{runs} runs" in server.greeting

@@ -157,5 +157,5 @@ def test_of_two_members_of_one_name_the_last_is_read_and_a_note_says_so(
                 archive.write(tmp_path / "account.json", "account.json")
     report = ingest_folder(empty_archive, pack)
     assert empty_archive.describe().account_name == "The last one"
-    reason = "the pack holds several members of this name; the last one is read"
+    reason = "the file has several members of this name; the last one is read"
     assert [(note.path, note.reason) for note in report.notes] == [(f"{pack}: account.json", reason)]

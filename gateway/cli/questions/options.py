@@ -60,8 +60,10 @@ def add_questions(commands: Commands) -> None:
 
 def _add_waste(commands: Commands) -> None:
     waste = _add(commands, "waste", "builds of models that changed nothing, and what dbt reused")
-    waste.add_argument("--since", type=_moment, metavar="TIME", help="from then on (default: midnight 7 days before)")
-    waste.add_argument("--until", type=_moment, metavar="TIME", help="and before (default: now)")
+    waste.add_argument(
+        "--since", type=_moment, metavar="TIME", help="start of the window (default: midnight 7 days before)"
+    )
+    waste.add_argument("--until", type=_moment, metavar="TIME", help="end of the window, exclusive (default: now)")
     _add_first(waste, "models", 10)
     _add_limit(waste, _seconds_limit, "SECONDS", "such builds took more than this a day")
 
@@ -135,9 +137,11 @@ def _add_run(commands: Commands) -> None:
 
 
 def _add_regressions(commands: Commands) -> None:
-    regressions = _add(commands, "regressions", "models and jobs that got slower for good")
-    regressions.add_argument("--since", type=_moment, metavar="TIME", help="from then on (default: 30 days ago)")
-    regressions.add_argument("--suspected", action="store_true", help="also those that are not certain enough to alert")
+    regressions = _add(commands, "regressions", "models and jobs with a lasting increase of their runtime")
+    regressions.add_argument("--since", type=_moment, metavar="TIME", help="start of the window (default: 30 days ago)")
+    regressions.add_argument(
+        "--suspected", action="store_true", help="also changes that are not certain enough for an alert"
+    )
     regressions.add_argument("--tag", action="append", metavar="T", help="only models with this tag; repeatable")
     _add_first(regressions, "regressions", 10)
     _add_limit(regressions, _seconds_limit, "SECONDS", "one of them costs more than this a day")
@@ -149,7 +153,7 @@ def _add_what_if(commands: Commands) -> None:
     change.add_argument(
         "--job", metavar="NAME|ID", help="the last 5 successful runs of this job; with --run latest its newest run"
     )
-    change.add_argument("--threads", type=_threads, metavar="N", help="as many threads")
+    change.add_argument("--threads", type=_threads, metavar="N", help="simulate N threads")
     for name, unit, what in (("factor", "0.5", "as a factor of the old"), ("seconds", "3", "in seconds")):
         change.add_argument(
             f"--{name}",

@@ -27,7 +27,7 @@ def _regressions(account: dbtAccount, options: argparse.Namespace) -> TerminalAn
         notes.append(f"{regressions.total - len(rows)} more are left out: raise --first.")
     notes += [f"missing: {part}." for part in regressions.missing]
     measure = Measure("the costliest regression, a day,", regressions.changes[0].seconds_per_day if rows else 0.0)
-    table = Table("regressions", columns.REGRESSIONS, rows, "Nothing got slower for good.")
+    table = Table("regressions", columns.REGRESSIONS, rows, "No lasting regressions.")
     return TerminalAnswer((table,), (), tuple(notes), measure)
 
 

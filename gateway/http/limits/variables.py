@@ -39,7 +39,7 @@ def check_variables(operation: OperationDefinitionNode, variables: Mapping[str, 
 
 
 def _exceeded(what: str, most: int) -> LimitExceeded:
-    return LimitExceeded(f"The variables hold more than {most} {what}. Ask in several requests.", limit=what, most=most)
+    return LimitExceeded(f"The variables contain more than {most} {what}. Use several requests.", limit=what, most=most)
 
 
 def _named(kind: TypeNode) -> str:

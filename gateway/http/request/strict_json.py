@@ -104,4 +104,4 @@ def _check_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
-        raise BadRequest("A string holds half of a surrogate pair.") from None
+        raise BadRequest("A string contains a lone surrogate.") from None

@@ -46,7 +46,7 @@ class Refusal:
 
 def refuse_surplus() -> ASGIApp:
     """For a connection beyond the limits on connections."""
-    message = "The gateway holds as many connections as it takes, in all or of this address. Try again in a moment."
+    message = "The gateway has reached its limit of connections, in total or for this address. Try again in a moment."
     return Refusal(Overloaded(message))
 
 

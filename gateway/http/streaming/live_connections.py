@@ -116,14 +116,14 @@ class LiveConnectionLimiter:
 
     def _check_open(self) -> None:
         if self._open >= self._policy.connections:
-            raise TooManyStreams("The gateway holds as many live connections as it takes. Try again later.")
+            raise TooManyStreams("The gateway has reached its limit of live connections. Try again later.")
 
     @contextmanager
     def place_of(self, caller: str) -> Iterator[None]:
         """A place among the connections of one caller, for the block. Raises TooManyStreams."""
         if self._taken[caller] >= self._policy.connections_per_caller:
             most = self._policy.connections_per_caller
-            raise TooManyStreams(f"This caller holds {most} live connections already; close one first.")
+            raise TooManyStreams(f"This caller already has {most} live connections. Close one first.")
         self._taken[caller] += 1
         try:
             yield

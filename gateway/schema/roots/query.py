@@ -99,7 +99,7 @@ class Query:
             )
         if where and (await projects.view_account(ask, account.deployment, where)).id != account.id:
             raise BadUserInput(
-                "The id and filter say different things. Leave filter out: the id says it.", argument="filter"
+                "The id and filter contradict each other. Leave filter out: the id contains it.", argument="filter"
             )
         return note_subject(account)
 
@@ -141,7 +141,7 @@ class Query:
     ) -> job_facts.Job:
         ask = field_context(info)
         if bool(id) is bool(name) or (project and not name):
-            raise BadUserInput("Give a job's id, or its name, with which may go a project.", argument="id")
+            raise BadUserInput("Give a job's id, or its name with an optional project.", argument="id")
         if id:
             return note_subject(await job_names.find_job(ask, jobs.number_of(id, "job")))
         return note_subject(await job_names.find_job_named(ask, name or "", project or None))

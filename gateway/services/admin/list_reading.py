@@ -158,8 +158,8 @@ def notes_of_list(what: str, reading: ListReading[R]) -> tuple[UpstreamNote, ...
     notes = []
     if reading.left_out:
         message = (
-            f"dbt's list of {what} holds rows that cannot be read (a job without an environment, say): they are left "
-            "out. The gateway's log names them; gateway doctor does too."
+            f"dbt's list of {what} contains rows that cannot be read (for example a job without an environment): "
+            "they are left out. The gateway's log names them; gateway doctor does too."
         )
         notes.append(UpstreamNote(ROWS_LEFT_OUT, message, missing=reading.left_out))
     if reading.damaged:

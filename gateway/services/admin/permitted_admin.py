@@ -210,7 +210,7 @@ class PermittedAdmin:
 def _note(what: str) -> UpstreamNote:
     message = (
         f"GATEWAY_SERVICE_TOKEN may not read {what} in dbt's Admin API: {_WHAT[what]}. Give it the permission set "
-        "Job Viewer or Read-Only beside Metadata Only, or leave GATEWAY_ADMIN_URL out."
+        "Job Viewer or Read-Only in addition to Metadata Only, or do not set GATEWAY_ADMIN_URL."
     )
     return UpstreamNote(NOT_PERMITTED, message)
 

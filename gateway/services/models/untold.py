@@ -52,6 +52,6 @@ def note_without_runtimes(runtimes: EnvironmentRuntimes) -> None:
 def _note(environment_id: int, count: int) -> None:
     message = (
         f"dbt reports no run of any of the {count:,} models of environment {environment_id}: none was ever built "
-        "there, or dbt's metadata of it has expired. They have no runtime and stand in no ranking."
+        "there, or dbt's metadata of it has expired. They have no runtime and are in no ranking."
     )
     current_usage().upstream_notes.add(UpstreamNote(NO_EXECUTION_INFO, message, (environment_id,), missing=count))

@@ -52,7 +52,8 @@ class Breaker:
         if state == "open" or (state == "half-open" and self._probing):
             left = max(0.0, (self._open_until or 0.0) - self._clock())
             raise UpstreamCircuitOpen(
-                f"dbt's {self._api} API failed too often and is left alone for a moment. Try again in a few seconds.",
+                f"dbt's {self._api} API failed too often, so the gateway sends it no requests for a moment. Try again "
+                "in a few seconds.",
                 retryAfter=max(1, math.ceil(left)),
             )
 

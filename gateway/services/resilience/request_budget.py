@@ -106,8 +106,8 @@ class FairBudget:
 
     def _exhausted(self, seconds: float) -> UpstreamBudgetExhausted:
         return UpstreamBudgetExhausted(
-            f"The gateway's budget of requests to dbt's {self._api} API is used up for the time this request has. "
-            "Ask for less at once, or try again in a minute.",
+            f"The gateway's budget of requests to dbt's {self._api} API allows no more requests before this request's "
+            "deadline. Ask for less at once, or try again in a minute.",
             retryAfter=max(1, math.ceil(seconds)),
         )
 

@@ -212,7 +212,7 @@ def refusal_of_problems(problems: Sequence[UpstreamProblem]) -> UpstreamError:
             return _rate_limited({})
         if "permission" in text or problem.code == "FORBIDDEN":
             return _forbidden(shown(problem.message))
-    return UpstreamRejected("dbt could not answer this part of the query; the gateway's log holds its reason.")
+    return UpstreamRejected("dbt could not answer this part of the query; the gateway's log has the reason.")
 
 
 def refusal_of_lookup(problems: Sequence[UpstreamProblem]) -> UpstreamError:
@@ -234,8 +234,8 @@ def _unauthenticated(words: str | None) -> UpstreamUnauthenticated:
 def _forbidden(words: str | None) -> UpstreamForbidden:
     if is_about_address(words):
         return UpstreamForbidden(
-            "dbt does not let this gateway's address in. The operator must allow it in the account's IP restrictions; "
-            "the gateway's log holds dbt's sentence.",
+            "dbt refuses this gateway's IP address. The operator must allow it in the account's IP restrictions; "
+            "the gateway's log has dbt's message.",
             words=_logged(words),
         )
     return UpstreamForbidden(

@@ -63,7 +63,7 @@ def regressions(client: GraphQLClient, options: argparse.Namespace) -> TerminalA
         notes.append(f"{listed['totalCount'] - len(rows)} more are left out: raise --first.")
     notes += missing_notes(listed)
     costliest = listed["nodes"][0]["secondsPerDay"] if rows else 0.0
-    table = Table("regressions", columns.REGRESSIONS, rows, "Nothing got slower for good.")
+    table = Table("regressions", columns.REGRESSIONS, rows, "No lasting regressions.")
     return TerminalAnswer((table,), (), tuple(notes), Measure("the costliest regression, a day,", costliest))
 
 
