@@ -1,4 +1,4 @@
-"""Where we stand on a library's internals: one module each, below an upper bound, and what it relies on is there.
+"""Uses of a library's internals: one module each, below an upper bound, and what it relies on is there.
 
 `docs/dependencies.md` lists them. What the fast path relies on in graphql-core and Strawberry is held in
 tests/execution/test_seams.py as well.
@@ -109,7 +109,7 @@ def test_a_library_whose_internals_are_used_has_an_upper_bound_and_a_row_in_the_
     (bound,) = [item for item in project["project"]["dependencies"] if re.split(r"[\[<>=;]", item)[0] == package]
     assert re.search(r",<\d", bound), bound
     page = (ROOT / "docs/dependencies.md").read_text("utf-8")
-    section = page.split("## Where we stand on internals")[1].split("\n## ")[0]
+    section = page.split("## Internals of libraries")[1].split("\n## ")[0]
     rows = re.findall(rf"^\| `{re.escape(package)}` \| `gateway/([^`]+)` \|", section, re.MULTILINE)
     modules = INTERNALS[package][1] | EXTENDED_OF.get(package, set())
     assert rows

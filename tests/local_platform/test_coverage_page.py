@@ -33,7 +33,7 @@ All are read with one tolerant set of records: unknown keys never hurt, missing 
 refused by name. `tests/archive/test_every_version.py` reads public artifacts of manifest v1 to v12, run results v1 to
 v6 and dbt 0.19 to 2.0 and asks for every field.
 
-## Arguments of their own kind
+## Special arguments
 
 | argument | what artifacts hold |
 |---|---|

@@ -183,32 +183,32 @@ run. Lists of projects, environments, jobs and runs are among the requests, and 
 HEAD = """# Requests to dbt
 
 What 33 questions cost in requests to dbt, in accounts of 1, 10 and 50 projects of ten models, three jobs and four
-runs each: asked of a gateway that knows nothing yet ("cold"), and asked again at once ("warm").
-`tests/services/test_request_table.py` asks them and holds this table; `python -m tests.services.test_request_table`
+runs each: with cold caches ("cold"), and asked again immediately ("warm").
+`tests/services/test_request_table.py` asks them and checks this table; `python -m tests.services.test_request_table`
 writes it anew.
 
-"Least" is the fewest requests that would do, for somebody who knows nothing yet either, and only wants this answer:
+"Least" is the fewest requests possible for a client with cold caches that needs only this answer:
 
 - Admin API: a page of a list holds 100 rows, and only lists that the answer cannot do without are read. Pages are
   asked a few at a time, and a list whose total changes while it is read is read anew. A row that is added and another
   that is deleted between the same two pages leave the total as it was: that is not noticed, and a row may be missing
   until the list is read again.
 - Discovery API: a document holds the models of 20 projects (a page of 500 each), 100 histories, what 20 runs did, the
-  lineage of 5 projects, or the sources of 20: as much as the gateway itself dares to ask at once. Names of projects go
-  with anything else.
-- What must be known before something can be asked is a request of its own: the list of environments before what they
-  hold, which of them is called `finance_01` before its models, a model's unique id before its history.
+  lineage of 5 projects, or the sources of 20: as much as the gateway itself puts into one document. Names
+  of projects need no document of their own.
+- Data that later requests need takes a separate request: the list of environments before what they contain,
+  which of them is called `finance_01` before its models, a model's unique id before its history.
 
-What the gateway asks beyond that makes the next question cheap. The lists of projects and environments, and the names
+The gateway's additional requests make the next questions cheaper. The lists of projects and environments, and the names
 and revisions of all environments, are read first whatever is asked of projects and models, and serve all questions for
 `topology_seconds`; that is two requests more than this answer alone needs. The list of jobs is read, beside the others,
-for what hangs on it: jobs, what they built, and means over the last runs, which leave out those of CI jobs. A job or a
-run, which dbt would give by its number alone, costs up to five more. Code is never kept, hence the 1 when warm.
+for questions that need it: jobs, what they built, and means over the last runs, which leave out CI jobs. A job or a
+run, which dbt would give by its number alone, costs up to five more. Code is never cached, hence the 1 when warm.
 
-One after the other there are no more rounds than these: the lists; names and revisions, and beside them all models
-where the operation lists or ranks them all; then what hangs on their unique ids. Pages behind the first are asked for
-with it where the last reading told where they begin. A ranking by runtime alone reads unique ids and runtimes; the
-first question for more reads those models again, once, and from then on they are read whole.
+These are the only sequential rounds: the lists; names and revisions, and together with these all models where the
+operation lists or ranks them all; then what needs their unique ids. Further pages are requested together with the first
+where the last reading told where they begin. A ranking by runtime alone reads unique ids and runtimes; the first
+question for more reads those models again, once, and from then on they are read whole.
 
 A run's `error` is the `status_message` of the run, which the local platform has for every run in which a result failed.
 Where dbt Cloud gives none, what failed in the runs of a page is read: two documents for twenty runs.
