@@ -123,7 +123,7 @@ async def test_an_open_breaker_and_a_closed_budget_are_not_tried_against() -> No
     sender = disciplined(transport, clock)
     for _ in range(20):
         await sender.send(ASKED)
-    with pytest.raises(GatewayError, match="left alone") as refused:
+    with pytest.raises(GatewayError, match="sends it no requests") as refused:
         await sender.send(ASKED)
     assert refused.value.code == "UPSTREAM_CIRCUIT_OPEN"
     assert transport.sent == 20
