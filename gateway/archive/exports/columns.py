@@ -145,8 +145,8 @@ CHANGE_POINTS = ExportTable(
     "change_points",
     Partitions.MONTHS,
     (
-        ExportColumn("unique_id", _TEXT, "the model that got slower or faster for good; null: the job's wall clock"),
-        ExportColumn("job_id", _INTEGER, "the job in whose runs it did"),
+        ExportColumn("unique_id", _TEXT, "the model with the lasting change; null: the job's wall clock"),
+        ExportColumn("job_id", _INTEGER, "the job in whose runs it changed"),
         ExportColumn("since", _TIME, "when the first run after the change began; decides the month"),
         ExportColumn("last_run_id", _INTEGER, "the last run before the change"),
         ExportColumn("first_run_id", _INTEGER, "the first run after it"),

@@ -32,7 +32,7 @@ describe(
     WasteCertainty,
     "How sure it is that a build changed nothing.",
     {
-        "CERTAIN": "All sources upstream were checked before both builds and stood still.",
+        "CERTAIN": "All sources upstream were checked before both builds and had not changed.",
         "LIKELY": "Nothing upstream was built; some source was not checked before both builds.",
         "CONCURRENT": "Two runs built it at the same time.",
     },

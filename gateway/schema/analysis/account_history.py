@@ -44,9 +44,9 @@ class AccountHistory:
     """The fields of Account that show what happened. Never a type of its own."""
 
     @strawberry.field(
-        description="Models and jobs that got slower for good, those that cost most seconds a day first. An archive "
-        "keeps what it has seen; without one the histories of each project's slowest 100 models, and of 25 jobs, are "
-        "looked at, as `basis` says. A filter on models leaves jobs out.",
+        description="Models and jobs with a lasting increase of their runtime, those that cost the most seconds a day "
+        "first. An archive stores the changes; without one they are computed from the histories of each project's "
+        "slowest 100 models and of 25 jobs; `basis` says which. A filter on models leaves jobs out.",
         graphql_type=ChangePointConnection | None,
         directives=[NON_NULL, *dear(20), *paged(CHANGES_PAGE)],
     )
@@ -67,8 +67,8 @@ class AccountHistory:
         return await changes_page(field_context(info), parent.projects, asked, page)
 
     @strawberry.field(
-        description="Models and jobs that got faster for good, those that save most seconds a day first; as "
-        "`regressions`.",
+        description="Models and jobs with a lasting decrease of their runtime, those that save the most seconds a day "
+        "first. Otherwise like `regressions`.",
         graphql_type=ChangePointConnection | None,
         directives=[NON_NULL, *dear(20), *paged(CHANGES_PAGE)],
     )

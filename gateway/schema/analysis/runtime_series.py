@@ -169,7 +169,8 @@ class ChangePoint:
         return await runtime_series.sha_of_run(field_context(info), parent.owner.job_id, parent.first_run_id)
 
     @strawberry.field(
-        description="What most likely caused it: what differs between its two sides and stays so on both.",
+        description="The most likely cause: what differs between the runs before and after the change, and is "
+        "constant on each side.",
         graphql_type=ChangeCause | None,
         directives=[NON_NULL, *dear(2)],
     )
@@ -177,8 +178,8 @@ class ChangePoint:
         return (await change_causes.cause_of_change(field_context(info), parent))[0]
 
     @strawberry.field(
-        description="What differs between its two sides, the most telling first, in plain words; last what is not "
-        "known.",
+        description="Differences between the runs before and after the change, the strongest evidence first; last "
+        "what is not known.",
         graphql_type=list[str] | None,
         directives=[NON_NULL, *dear(2)],
     )

@@ -64,7 +64,7 @@ ModelsInRunFilter = Annotated[
 ]
 RunsOfModelFilter = Annotated[
     SearchFilter | None,
-    strawberry.argument(description="Only runs in which the model matched, as it was there."),
+    strawberry.argument(description="Only runs in which the model matched, with its values in that run."),
 ]
 ResourcesFilter = Annotated[ResourceFilter | None, strawberry.argument(description="Only resources that match.")]
 ResultsFilter = Annotated[NodeResultFilter | None, strawberry.argument(description="Only results that match.")]
@@ -75,7 +75,7 @@ Scope = Annotated[
     HistoryScope | None,
     strawberry.argument(
         name="history",
-        description="Which runs the mean takes in. If left out: ordinary successful runs, and for lastRuns: 1 the last "
+        description="Which runs the mean includes. If left out: ordinary successful runs, and for lastRuns: 1 the last "
         "successful run of any kind.",
     ),
 ]

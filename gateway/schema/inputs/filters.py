@@ -185,15 +185,15 @@ class SourceFilter:
 
 
 @strawberry.input(
-    description="Which runs averages take in beside ordinary successful ones. A full refresh counts as one only for "
-    "incremental models."
+    description="Which runs averages include in addition to ordinary successful runs. Only a full refresh of an "
+    "incremental model counts as a full refresh."
 )
 class HistoryScope:
     include_full_refresh: bool = strawberry.field(
-        default=False, description="Take in full refreshes of incremental models."
+        default=False, description="Include full refreshes of incremental models."
     )
-    include_ci: bool = strawberry.field(default=False, description="Take in runs of CI and merge jobs.")
-    include_failed: bool = strawberry.field(default=False, description="Take in runs in which the model failed.")
+    include_ci: bool = strawberry.field(default=False, description="Include runs of CI and merge jobs.")
+    include_failed: bool = strawberry.field(default=False, description="Include runs in which the model failed.")
 
     def to_scope(self) -> counted_runs.HistoryScope:
         return counted_runs.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)

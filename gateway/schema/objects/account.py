@@ -269,7 +269,7 @@ class Account(AccountHistory):
 
     @strawberry.field(
         description="Builds of models that changed nothing, and what reuse would save: the same code as at the last "
-        "success, over inputs that stood still since.",
+        "success, with inputs that have not changed since.",
         graphql_type=WastedBuilds | None,
         directives=[NON_NULL, *dear(50), *holding("models", "first", 10)],
     )

@@ -103,7 +103,7 @@ class Job:
         return word_of(JobKind, parent.kind)
 
     @strawberry.field(
-        description="The project the job belongs to; null when the job's environment holds none.",
+        description="The project the job belongs to; null when the job's environment has no project.",
         graphql_type=LazyProject | None,
     )
     async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
@@ -249,7 +249,7 @@ class Job:
         return await runtime_series.series_of_job(field_context(info), parent, last_runs)
 
     @strawberry.field(
-        description="When its duration changed for good within its last 100 runs, newest first: the points that "
+        description="Lasting changes of its duration within its last 100 runs, newest first: the points that "
         "`runtimeSeries` marks.",
         graphql_type=list[ChangePoint] | None,
         directives=[NON_NULL, *dear(5), *sliced_by("first", 2)],

@@ -294,7 +294,7 @@ class Model(Resource):
         return await models.owner_of_model(field_context(info), parent)
 
     @strawberry.field(
-        description="How fresh the sources are that the model stands on, directly or through others.",
+        description="Freshness of the sources upstream of the model, directly or through others.",
         graphql_type=LazyFreshness | None,
         directives=[NON_NULL, *dear(5)],
     )
@@ -314,7 +314,7 @@ class Model(Resource):
         return await runtime_series.series_of_model(field_context(info), parent, number_of_job(job_id), last_runs)
 
     @strawberry.field(
-        description="When its runtime changed for good within the last 100 runs of one job, newest first: the points "
+        description="Lasting changes of its runtime within the last 100 runs of one job, newest first: the points "
         "that `runtimeSeries` marks.",
         graphql_type=list[ChangePoint] | None,
         directives=[NON_NULL, *dear(5), *sliced_by("first", 2)],

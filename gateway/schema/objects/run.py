@@ -92,7 +92,7 @@ class Run:
         return isinstance(value, job_facts.Run)
 
     id: strawberry.ID = strawberry.field(description="dbt's id of the run.")
-    status: RunStatus = strawberry.field(description="How the run ended, or where it stands.")
+    status: RunStatus = strawberry.field(description="The run's outcome, or its current state.")
     status_text: str = strawberry.field(description="dbt's own word for it.")
     runtime: float | None = strawberry.field(
         description="Duration in seconds from start to end, time in the queue excluded; null until it has ended."
@@ -239,8 +239,8 @@ class Run:
         return ResultPage(cut, results)
 
     @strawberry.field(
-        description="The models the run touched, as their environment knows them now, ordered by id. The filter looks "
-        "at each model as it was in that run; models removed since are not listed.",
+        description="The models with a result in the run, as they are now in their environment, ordered by id. The "
+        "filter looks at each model as it was in that run; models removed since are not listed.",
         graphql_type=Connection[LazyModel] | None,
         directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )

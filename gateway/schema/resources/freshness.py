@@ -44,7 +44,7 @@ class SourceFreshness:
     )
 
 
-@strawberry.type(description="How fresh the sources are that a model stands on.")
+@strawberry.type(description="Freshness of the sources upstream of a model.")
 class ModelFreshness:
     @strawberry.field(
         description="The worst among the sources that were checked; NEVER_CHECKED when none was, or there are none."

@@ -113,7 +113,7 @@ class Exposure(Resource):
         return (await resources.exposure_details(field_context(info), parent)).url
 
     @strawberry.field(
-        description="Who owns it; null where the YAML names nobody.", graphql_type=Owner | None, directives=[PEOPLE]
+        description="The owner in the YAML; null when it names none.", graphql_type=Owner | None, directives=[PEOPLE]
     )
     async def owner(self, parent: ExposureParent, info: Info) -> model_facts.Owner | None:
         return (await resources.exposure_details(field_context(info), parent)).owner

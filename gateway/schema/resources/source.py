@@ -45,7 +45,7 @@ class Source(Resource):
         return parent.project
 
     @strawberry.field(
-        description="The models of its project that stand on it, directly or through others, ordered by id.",
+        description="The models of its project that depend on it, directly or through others, ordered by id.",
         graphql_type=Connection[LazyModel] | None,
         directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )

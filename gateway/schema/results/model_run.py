@@ -17,7 +17,7 @@ from gateway.schema.vocabulary.nullability import NON_NULL
 Parent = strawberry.Parent[model_facts.ModelRun]
 
 
-@strawberry.type(description="One model in one run: what it did there and how long it took.")
+@strawberry.type(description="The result of one model in one run, with its runtime.")
 class ModelRun(NodeResult):
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -33,7 +33,7 @@ class ModelRun(NodeResult):
     )
 
     @strawberry.field(
-        description="The model as it is now; null when its environment does not hold it any more.",
+        description="The model as it is now; null when its environment no longer has it.",
         graphql_type=LazyModel | None,
     )
     async def model(self, parent: Parent, info: Info) -> model_facts.Model | None:

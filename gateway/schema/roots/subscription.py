@@ -120,8 +120,8 @@ class Subscription:
         return changed_rankings(_live(info), rank, send_initial)
 
     @strawberry.subscription(
-        description="Models and jobs that got slower for good, from now on: each once, when that becomes CONFIRMED, "
-        "and once more, with `withdrawnAt`, when newer runs no longer show it, which only an archive has.",
+        description="Models and jobs with a new lasting increase of their runtime: each once, when it becomes "
+        "CONFIRMED, and once more, with `withdrawnAt`, when newer runs no longer show it, which only an archive has.",
         graphql_type=ChangePoint,
     )
     async def regression_found(

@@ -24,7 +24,7 @@ def describe(enum: type[Enum], description: str, values: Mapping[str, str]) -> N
 
 describe(
     RunStatus,
-    "How a run, or one model in a run, ended or where it stands.",
+    "The outcome, or the current state, of a run or of a model in a run.",
     {
         "SUCCESS": "It ended well.",
         "FAILURE": "It ended with an error; a partial success of a microbatch model is one too.",
@@ -34,7 +34,7 @@ describe(
         "REUSED": "It was not executed: dbt found its last result still valid and kept it.",
         "QUEUED": "It waits to be started.",
         "RUNNING": "It is under way.",
-        "UNKNOWN": "dbt reported something this gateway does not know yet; statusText holds its word.",
+        "UNKNOWN": "A status that this gateway does not know; statusText has dbt's word.",
     },
 )
 

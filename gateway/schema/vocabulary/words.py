@@ -73,7 +73,7 @@ describe(
         "API": "Through dbt's API.",
         "UI": "By a person in dbt's UI.",
         "RERUN": "To repeat an earlier run.",
-        "OTHER": "Otherwise; `cause` holds dbt's words.",
+        "OTHER": "Any other trigger; `cause` has dbt's text.",
     },
 )
 describe(
