@@ -32,7 +32,7 @@ def send_alerts(options: argparse.Namespace) -> int:
     store = _store(settings)
     if store is None:
         raise ConfigurationError(
-            "Name the archive that remembers what was sent: --store URL, or GATEWAY_ARCHIVE_URL beside dbt Cloud. "
+            "Name the archive that remembers what was sent: --store URL, or GATEWAY_ARCHIVE_URL with dbt Cloud. "
             "gateway alerts --dry-run needs none."
         )
     return asyncio.run(_send(settings, store, options.watch))

@@ -23,7 +23,7 @@ def alerts_process(settings: Settings, *, has_archive: bool) -> Iterator[None]:
     if not has_archive:
         raise ConfigurationError(
             "serve_alerts needs an archive that remembers what was sent: serve one with --store, or set "
-            "GATEWAY_ARCHIVE_URL beside dbt Cloud."
+            "GATEWAY_ARCHIVE_URL with dbt Cloud."
         )
     if not settings.alerts.rules:
         raise ConfigurationError("serve_alerts is set, but [alerts] has no rules (docs/alerts.md has an example).")

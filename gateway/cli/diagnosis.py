@@ -21,7 +21,7 @@ def diagnose(options: argparse.Namespace) -> int:
     if not settings.uses_dbt_cloud or settings.service_token is None:
         raise ConfigurationError(
             "gateway doctor asks dbt Cloud: set GATEWAY_DISCOVERY_URL, GATEWAY_ADMIN_URL, GATEWAY_ACCOUNT_ID and "
-            "GATEWAY_SERVICE_TOKEN. Local runs need no doctor: gateway serve says what it could not read."
+            "GATEWAY_SERVICE_TOKEN. It is not needed for local runs: gateway serve reports what it could not read."
         )
     report = asyncio.run(_examine(settings))
     secret = settings.service_token.get_secret_value()

@@ -22,7 +22,7 @@ def mirror_process(settings: Settings, *, is_wanted: bool) -> Iterator[Settings]
         return
     if settings.archive_url is None or not settings.uses_dbt_cloud:
         raise ConfigurationError(
-            "serve --mirror brings dbt Cloud's runs into the archive beside it: set GATEWAY_ARCHIVE_URL, and what dbt "
+            "serve --mirror copies dbt Cloud's runs into an archive: set GATEWAY_ARCHIVE_URL, and what dbt "
             "Cloud needs (GATEWAY_DISCOVERY_URL, GATEWAY_ADMIN_URL, GATEWAY_ACCOUNT_ID, GATEWAY_SERVICE_TOKEN)."
         )
     command = ("mirror", "--watch", str(max(1, round(settings.mirror_interval))))

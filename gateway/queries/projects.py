@@ -87,8 +87,8 @@ def deployment_of(
         return meant or DeploymentEnvironment.PRODUCTION
     if meant not in (None, deployment) and "@" in project_id:
         raise BadUserInput(
-            f"The id {project_id[:100]!r} is of {meant.name if meant else ''}, and environment says {deployment.name}. "
-            "Leave environment out: the id says it.",
+            f"The id {project_id[:100]!r} is of {meant.name if meant else ''}, but environment is {deployment.name}. "
+            "Leave environment out: the id contains it.",
             argument="environment",
         )
     return deployment

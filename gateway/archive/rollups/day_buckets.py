@@ -226,7 +226,7 @@ def damaged(table: str) -> ConfigurationError:
     """What to say when a roll-up cannot be read."""
     return ConfigurationError(
         f"The archive's table {table} is damaged: a row is not as this program writes it. The runs themselves are not "
-        "touched: make the roll-ups anew with `gateway archive rebuild-rollups --store URL`."
+        "affected: recompute the roll-ups with `gateway archive rebuild-rollups --store URL`."
     )
 
 

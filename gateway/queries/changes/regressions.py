@@ -71,7 +71,7 @@ def window_since(moment: datetime | None) -> datetime:
         return now - USUAL_WINDOW
     since = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if since > now:
-        raise BadUserInput("since lies in the future: there is nothing to list yet.", argument="since")
+        raise BadUserInput("since is in the future: there is nothing to list yet.", argument="since")
     return since
 
 

@@ -332,7 +332,9 @@ def _values(values: Sequence[T] | None, argument: str) -> tuple[T, ...] | None:
     if values is None or values is strawberry.UNSET:
         return None
     if len(values) > _LONGEST_LIST:
-        raise BadUserInput(f"{argument} holds {len(values)} values; at most {_LONGEST_LIST}.", argument=argument)
+        raise BadUserInput(
+            f"{argument} has {len(values)} values; at most {_LONGEST_LIST} are allowed.", argument=argument
+        )
     return tuple(values)
 
 

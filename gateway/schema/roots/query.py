@@ -30,7 +30,7 @@ from gateway.schema.vocabulary.nullability import NON_NULL
 
 AccountId = Annotated[
     strawberry.ID | None,
-    strawberry.argument(description="An id that the account gave, which says environment and filter too."),
+    strawberry.argument(description="An id of the account, which contains environment and filter too."),
 ]
 ProjectId = Annotated[
     strawberry.ID,
@@ -93,8 +93,8 @@ class Query:
         account = await projects.account_with_id(ask, id)
         if environment and environment is not account.deployment:
             raise BadUserInput(
-                f"The id is of {account.deployment.name}, and environment says {environment.name}. Leave environment "
-                "out: the id says it.",
+                f"The id is of {account.deployment.name}, but environment is {environment.name}. Leave environment "
+                "out: the id contains it.",
                 argument="environment",
             )
         if where and (await projects.view_account(ask, account.deployment, where)).id != account.id:
