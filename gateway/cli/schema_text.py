@@ -18,7 +18,7 @@ from gateway.schema.roots.authenticated import with_authentication
 def print_or_check(options: argparse.Namespace) -> int:
     """`gateway schema`: prints the SDL, or compares it with a file."""
     if options.usage and options.check is None:
-        raise ConfigurationError("--usage needs --check FILE.")
+        raise ConfigurationError("--usage needs --check: give --check FILE too.")
     sdl = build.print_sdl(build.build_schema())
     if options.authenticated:
         sdl = with_authentication(sdl)
