@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -21,6 +22,7 @@ from gateway.local_platform.discovery.execution.endpoint import discovery_endpoi
 from gateway.local_platform.faults.fault_gate import FaultGate
 from gateway.local_platform.faults.switches import Faults
 from gateway.local_platform.requests import COUNTS_PATH, NotedRequest, RequestLog
+from gateway.local_platform.worker_threads import in_worker
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _READS_ONLY = (
@@ -50,10 +52,20 @@ def create_platform(
         routes.append(Route(COUNTS_PATH, _counts_endpoint(log), methods=["GET", "DELETE"]))
     gates = [Middleware(_Access, log=log, token=token), Middleware(FaultGate, faults=faults)]
     app = Starlette(
-        routes=[*routes, *admin_routes(archive)], middleware=gates, exception_handlers={HTTPException: _told}
+        routes=[*routes, *admin_routes(archive)],
+        middleware=gates,
+        exception_handlers={HTTPException: _told},
+        lifespan=_started,
     )
     app.state.requests = log
     return app
+
+
+@asynccontextmanager
+async def _started(_app: Starlette) -> AsyncIterator[None]:
+    """Begins the first thread, and loads what threads need: 45 ms for which the first question would wait."""
+    await in_worker(int)
+    yield
 
 
 async def _front(_request: Request) -> Response:
