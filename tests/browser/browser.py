@@ -11,9 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# A page that is left drops the rest of its answer, and graphql-core the coroutines of parts that had just started; the
+# interpreter says so in its own time.
+LEAVING_PAGES = (
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+)
 _FLAGS = (
     "--headless",
     "--no-sandbox",

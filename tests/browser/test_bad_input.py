@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.settings import Settings
-from tests.browser.browser import CHROMIUM, Browser
+from tests.browser.browser import CHROMIUM, LEAVING_PAGES, Browser
 from tests.browser.test_dashboard import FAILED_RUN, disturbed, opened
 from tests.serving import UpstreamTap
 
@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.external,
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+    *LEAVING_PAGES,
 ]
 
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script> עברית \u202e ' + "x" * 500

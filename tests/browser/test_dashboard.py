@@ -24,7 +24,7 @@ import hatch_build
 from gateway.app import create_app
 from gateway.http.pages.documents import read_documents
 from gateway.settings import Settings
-from tests.browser.browser import CHROMIUM, Browser, Page
+from tests.browser.browser import CHROMIUM, LEAVING_PAGES, Browser, Page
 from tests.browser.conftest import ROOT
 from tests.identity.callers import Holder, known_to
 from tests.node import install_packages, node
@@ -34,6 +34,7 @@ from tests.sockets import listening
 pytestmark = [
     pytest.mark.external,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+    *LEAVING_PAGES,
 ]
 
 DASHBOARD = ROOT / "dashboard"

@@ -15,7 +15,7 @@ from gateway.app import create_app
 from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
-from tests.browser.browser import CHROMIUM, Browser
+from tests.browser.browser import CHROMIUM, LEAVING_PAGES, Browser
 from tests.browser.test_dashboard import cells, opened, shown_seconds
 from tests.sockets import listening
 
@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.nightly,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+    *LEAVING_PAGES,
 ]
 MODELS = 2000
 ELEMENTS = "document.querySelectorAll('main *').length"

@@ -15,13 +15,14 @@ from gateway.app import create_app
 from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
-from tests.browser.browser import CHROMIUM, Browser, Page
+from tests.browser.browser import CHROMIUM, LEAVING_PAGES, Browser, Page
 from tests.browser.test_dashboard import SHOWN, WHOLE, opened
 from tests.sockets import listening
 
 pytestmark = [
     pytest.mark.external,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+    *LEAVING_PAGES,
 ]
 
 MARK = "document.querySelector('.live')?.textContent"

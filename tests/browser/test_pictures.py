@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.browser import CHROMIUM, Browser
+from tests.browser.browser import CHROMIUM, LEAVING_PAGES, Browser
 from tests.browser.conftest import ROOT
 from tests.browser.pictures import MOST_BYTES, boxes_of, difference, layout_faults, most_difference, taken
 from tests.browser.states import NEVER, NO_NETWORK, Answer, changed, refused, resize, stop_clock
@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.external,
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+    *LEAVING_PAGES,
 ]
 
 FOLDER = ROOT / "docs/images"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings import Settings
-from tests.browser.browser import CHROMIUM, Browser, Page
+from tests.browser.browser import CHROMIUM, LEAVING_PAGES, Browser, Page
 from tests.browser.states import LATE
 from tests.browser.test_dashboard import PAGES, SHOWN, WHOLE, cells, disturbed, opened
 from tests.serving import Call, UpstreamTap
@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.external,
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+    *LEAVING_PAGES,
 ]
 
 WAITS = "[...document.querySelectorAll('main [role=status]')].some((part) => part.textContent === 'Loading …')"
