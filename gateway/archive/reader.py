@@ -60,7 +60,6 @@ class ArchiveReader:
         answer, problems = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, until)
         for problem in problems:
             current_usage().upstream_notes.add(UpstreamNote(COMPACTED_UNREADABLE, problem))
-            _log.warning("%s", problem)
         return answer
 
     def close(self) -> None:
@@ -74,7 +73,11 @@ class ArchiveReader:
             with self._archive.reading() as connection, _ending(connection, until):
                 answer = work(connection)
                 files = files_of(connection)
-                return answer, files.problems if files else []
+                if files is None:
+                    return answer, []
+                for problem in files.problems:
+                    _log.warning("In the folder %s: %s", files.root(connection), problem)
+                return answer, files.problems
         except MissingExtra as error:
             raise UpstreamUnavailable(error.message) from error
         except ConfigurationError as error:

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.archive.archive import Archive
+from gateway.archive.columnar import visible_results
 from gateway.archive.columnar.compacted_files import files_of
 from gateway.archive.compaction import CompactReport, compact
 from gateway.archive.exports.export import export_archive
@@ -244,11 +245,27 @@ async def test_a_damaged_file_is_named_and_the_rest_is_served(
         run = await gateway.ask('{ run(id: "1003") { nodeResults { nodes { uniqueId } } } }')
     (note,) = model.gateway["notes"]
     assert note["code"] == "COMPACTED_UNREADABLE"
-    assert str(path) in note["message"]
+    folder = path.parents[3]
+    assert str(path.relative_to(folder)) in note["message"]
+    assert str(folder) not in note["message"], "where the operator keeps files is no caller's business"
     assert "Restore it from a backup" in note["message"]
     assert len(model.data["model"]["runs"]["nodes"]) > 20, "those of other months"
     assert run.gateway["notes"] == [note]
-    assert str(path) in caplog.text
+    assert f"In the folder {folder}: {note['message']}" in caplog.text
+
+
+@pytest.mark.slow
+async def test_a_question_about_too_many_compacted_results_is_refused(
+    half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visible_results, "MOST_ROWS", 20)
+    async with serving(Settings(store_url=half, history_source="archive")) as gateway:
+        long = await gateway.ask(ABOUT_A_MODEL, id="shop.orders", last=100)
+        short = await gateway.ask(ABOUT_A_MODEL, id="shop.orders", last=5)
+    (error,) = long.errors
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "more than 20 results of compacted months: ask about a shorter time" in error["message"]
+    assert short.errors == []
 
 
 @pytest.mark.slow

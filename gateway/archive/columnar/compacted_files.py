@@ -82,7 +82,7 @@ class VerifiedFiles:
                 continue
             if state.st_size == month.bytes and self._digest(path, state.st_size, state.st_mtime_ns) == month.digest:
                 return path
-        raise DamagedFile(_problem(root / month.path))
+        raise DamagedFile(_problem(month.path, is_there=(root / month.path).exists()))
 
     def _digest(self, path: Path, size: int, modified: int) -> bytes | None:
         with self._lock:
@@ -98,11 +98,12 @@ class VerifiedFiles:
         return digest
 
 
-def _problem(path: Path) -> str:
-    if not path.exists():
-        what = f"The file {path} of compacted results is missing"
-    else:
+def _problem(path: str, *, is_there: bool) -> str:
+    """Callers may read it: where the folder is, the log says."""
+    if is_there:
         what = f"The file {path} is not the one that was compacted: it was cut, changed or replaced"
+    else:
+        what = f"The file {path} of compacted results is missing"
     return f"{what}. Restore it from a backup; its results are left out until then."
 
 

@@ -62,7 +62,7 @@ class ParquetReader:
 
 
 def is_among(column: str, values: Sequence[Any]) -> RowFilter:
-    """A condition and its parameters. Few values are told one by one: DuckDB passes over what cannot hold them."""
+    """A condition and its parameters. Few values are listed one by one, so that DuckDB skips what cannot hold them."""
     if len(values) <= _FEW:
         return RowFilter(f"{column} IN ({', '.join('?' * len(values))})", list(values))
     return RowFilter(f"{column} IN (SELECT unnest(?))", [list(values)])

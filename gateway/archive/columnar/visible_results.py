@@ -33,7 +33,7 @@ from gateway.archive.tables.many_keys import among
 from gateway.archive.tables.newest_rows import NewestOf, newest_of_each
 from gateway.archive.tables.run_tables import invocations, recent_results, resource_months, resources, results
 from gateway.archive.tables.upserts import insertion
-from gateway.errors import ConfigurationError
+from gateway.errors import BadUserInput
 
 MOST_ROWS: Final = 2_000_000
 """More rows of compacted months than these are not read for one question."""
@@ -247,7 +247,7 @@ class _TemporaryResults:
     ) -> dict[int, int]:
         """Takes in rows of a month's file; how many of each resource stand for their runs. A damaged file is noted.
 
-        Raises ConfigurationError where they are too many.
+        Raises BadUserInput where they are too many.
         """
         loaded: dict[int, int] = defaultdict(int)
         at, resource, final = NAMES.index("generated_at"), NAMES.index("resource_id"), NAMES.index("final")
@@ -267,9 +267,9 @@ class _TemporaryResults:
     def _count(self, rows: int) -> None:
         self._rows += rows
         if self._rows > MOST_ROWS:
-            raise ConfigurationError(
+            raise BadUserInput(
                 f"The question reads more than {MOST_ROWS:,} results of compacted months: ask about a shorter time, "
-                "fewer runs or fewer models, or ask the files themselves."
+                "fewer runs or fewer models."
             )
 
 
