@@ -67,6 +67,7 @@ ROOMS_WITHIN: dict[str, dict[str, set[str]]] = {
     "archive": {
         "times": set(),
         "months": {"times"},
+        "folders": set(),
         "tables": set(),
         "api_facts": set(),
         "artifacts": {"times"},
@@ -82,8 +83,8 @@ ROOMS_WITHIN: dict[str, dict[str, set[str]]] = {
         "retention": {"archive", "columnar", "months", "result_months", "rollups", "tables"},
         "changes_upkeep": {"archive", "changes", "rollups", "tables"},
         "reading": {"artifacts", "changes", "columnar", "months", "rollups", "tables"},
-        "exports": {"archive", "artifacts", "columnar", "months", "reading", "tables", "times"},
-        "compaction": {"archive", "columnar", "exports", "months", "tables", "times"},
+        "exports": {"archive", "artifacts", "columnar", "folders", "months", "reading", "tables", "times"},
+        "compaction": {"archive", "columnar", "exports", "folders", "months", "tables", "times"},
         "reader": {"archive", "columnar"},
         "leases": {"archive"},
         "mirrored_runs": {"leases", "tables"},

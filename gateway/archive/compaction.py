@@ -8,10 +8,8 @@ stays in `results` beside its file, and the next compaction writes the file anew
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +29,8 @@ from gateway.archive.exports.rows import (
     merged_results,
     stored_results,
 )
-from gateway.archive.months import begin_of, month_of
+from gateway.archive.folders import locked_folder, sync_folder
+from gateway.archive.months import begin_of, month_name, month_of
 from gateway.archive.tables.compacted_tables import columnar_folder, compacted_months
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.run_tables import invocations, results
@@ -103,7 +102,7 @@ def compact(
     root = _chosen_folder(archive, folder)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(root):
+        with locked_folder(root, _LOCK, "compacts"):
             _tidy(archive, root)
             return _compact_all(archive, root, month_of(to_micros(now)) - keep_months, progress)
     except OSError as error:
@@ -131,8 +130,7 @@ def _compact_all(archive: Archive, root: Path, before: int, progress: Callable[[
 
 
 def _name_of(month: _OpenMonth) -> str:
-    year, place = divmod(month.month, 12)
-    return f"Environment {month.place.environment_id}, {year:04d}-{place + 1:02d}"
+    return f"Environment {month.place.environment_id}, {month_name(month.month)}"
 
 
 def _open_months(connection: Connection, before: int, environment_id: int | None = None) -> list[_OpenMonth]:
@@ -201,7 +199,7 @@ def _write(archive: Archive, root: Path, month: _OpenMonth) -> tuple[CompactedMo
         count = write_compact(COMPACTED_RESULTS, rows, file)
         file.flush()
         os.fsync(file.fileno())
-    _sync(place.parent)
+    sync_folder(place.parent)
     size = place.stat().st_size
     return CompactedMonth(month.place.environment_id, month.month, path, digest_of(place), size, count), moved
 
@@ -238,24 +236,15 @@ def _state_keys(connection: Connection, keys: Sequence[int]) -> set[int]:
 
 def _path_of(month: _OpenMonth) -> str:
     """A name that no file of the month had before."""
-    year, place = divmod(month.month, 12)
     before = month.recorded
     number = int(before.path.rpartition("-")[2].partition(".")[0]) + 1 if before else 1
-    folder = f"{NODE_RESULTS.name}/environment_id={month.place.environment_id}/month={year:04d}-{place + 1:02d}"
+    folder = f"{NODE_RESULTS.name}/environment_id={month.place.environment_id}/month={month_name(month.month)}"
     return f"{folder}/part-{number}.parquet"
 
 
 def _show(root: Path, month: CompactedMonth) -> None:
     (root / month.hidden_path).replace(root / month.path)
-    _sync((root / month.path).parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder((root / month.path).parent)
 
 
 def _tidy(archive: Archive, root: Path) -> None:
@@ -270,16 +259,6 @@ def _tidy(archive: Archive, root: Path) -> None:
     for path in sorted((root / NODE_RESULTS.name).glob("environment_id=*/month=*/*part-*.parquet")):
         if path.relative_to(root).as_posix() not in names:
             path.unlink()
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    with (root / _LOCK).open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(f"Another process compacts to {root} now: try again when it has ended.") from None
-        yield
 
 
 def _chosen_folder(archive: Archive, folder: Path | None) -> Path:

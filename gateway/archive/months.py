@@ -25,3 +25,9 @@ def begin_of(month: int) -> int:
     """The first microsecond of a month; of the one beyond the calendar, that after its last."""
     year, place = divmod(month, 12)
     return to_micros(datetime(year, place + 1, 1, tzinfo=UTC)) if year <= MAXYEAR else LATEST + 1
+
+
+def month_name(month: int) -> str:
+    """Year and month, such as 2026-03."""
+    year, place = divmod(month, 12)
+    return f"{year:04d}-{place + 1:02d}"

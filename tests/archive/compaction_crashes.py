@@ -9,13 +9,10 @@ left.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
 import signal
-import sys
-import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +28,7 @@ from gateway.archive.retention import Retention, forget_old_runs
 from gateway.archive.rollups.upkeep import rebuild
 from gateway.archive.tables.run_tables import invocations
 from gateway.ingest.folders import ingest_folder
+from tests.archive.crashes import print_survived
 from tests.archive.rollup_checks import packed_rows
 from tests.archive.written_runs import BEGIN, DAILY, MODELS, Command, write_account, write_run
 
@@ -161,16 +159,5 @@ def _copy(store: Path, folder: Path) -> Path:
     return folder / store.name
 
 
-def main() -> None:
-    """Prints how many crashes were survived."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        died = survive(options.count, options.seed, Path(place))
-    sys.stdout.write(f"{died} crashes survived\n")
-
-
 if __name__ == "__main__":
-    main()
+    print_survived(__doc__, survive, 100)

@@ -155,10 +155,10 @@ def survive(count: int, seed: int, place: Path, tell: Callable[[str], None] = la
     return died
 
 
-def main() -> None:
-    """Prints how many crashes were survived."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=120)
+def print_survived(description: str | None, survive: Callable[[int, int, Path], int], count: int) -> None:
+    """Prints how many crashes were survived. `count`: as many as are asked for where the options name no number."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--count", type=int, default=count)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -167,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print_survived(__doc__, survive, 120)

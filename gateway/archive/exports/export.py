@@ -39,7 +39,7 @@ from gateway.archive.exports.rows import (
     results_of_month,
     runs_of_month,
 )
-from gateway.archive.months import month_of
+from gateway.archive.months import month_name, month_of
 from gateway.archive.tables.run_tables import accounts, environments
 from gateway.archive.times import to_micros
 from gateway.errors import ConfigurationError
@@ -180,5 +180,5 @@ def _snapshot(table: ExportTable, path: str, rows: list[tuple[Any, ...]]) -> _Pl
 
 
 def _month_path(table: ExportTable, place: EnvironmentMonth, ending: str) -> str:
-    month = NO_MONTH if place.month is None else f"{place.month // 12:04d}-{place.month % 12 + 1:02d}"
+    month = NO_MONTH if place.month is None else month_name(place.month)
     return f"{table.name}/environment_id={place.environment_id}/month={month}/part.{ending}"

@@ -6,7 +6,6 @@ known to the next one; what it does not name was written by others and is never 
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from gateway.archive.folders import locked_folder, sync_folder
 from gateway.errors import ConfigurationError
 
 MANIFEST = "_export.json"
@@ -93,7 +93,9 @@ def opened_folder(root: Path, file_format: str, accounts: list[int]) -> Iterator
         if root.exists() and not root.is_dir():
             raise ConfigurationError(f"{root} is a file: name a folder to export to.")
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(root):
+        if not (root / _LOCK).exists() and not (root / MANIFEST).exists():
+            _refuse_files(root, {})
+        with locked_folder(root, _LOCK, "exports"):
             manifest = _manifest(root) or ExportManifest(_VERSION, file_format, accounts)
             _check(root, manifest, file_format, accounts)
             manifest.accounts = sorted({*manifest.accounts, *accounts})
@@ -101,18 +103,6 @@ def opened_folder(root: Path, file_format: str, accounts: list[int]) -> Iterator
     except OSError as error:
         place = error.filename or root
         raise ConfigurationError(f"{place} cannot be written: {error.strerror or error}.") from error
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    if not (root / _LOCK).exists() and not (root / MANIFEST).exists():
-        _refuse_files(root, {})
-    with (root / _LOCK).open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(f"Another process exports to {root} now: try again when it has ended.") from None
-        yield
 
 
 def _manifest(root: Path) -> ExportManifest | None:
@@ -163,8 +153,4 @@ def _replacing(place: Path) -> Iterator[BinaryIO]:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-    folder = os.open(place.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(place.parent)

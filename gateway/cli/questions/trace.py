@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.questions.whole_file import write_whole
 from gateway.discovery_api.api import Run
 from gateway.discovery_api.models.run_analysis import Timeline, TimelineBar
-from gateway.errors import ConfigurationError, NotFound
+from gateway.errors import NotFound
 
 _MOST = 20_000
 _PROCESS = 1
@@ -26,15 +25,7 @@ def write_trace(run: Run, path: Path) -> str | None:
     timeline = run.get_timeline(first_n=_MOST)
     if timeline is None:
         raise NotFound(f"Run {run.run_id} has no times of its resources, so there is no trace of it.")
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        new.write_text(json.dumps(trace_of(run.run_id, run.title or run.run_id, timeline)), "utf-8")
-        new.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            new.unlink()
+    write_whole(path, json.dumps(trace_of(run.run_id, run.title or run.run_id, timeline)))
     if not timeline.left_out:
         return None
     return f"the trace has the {_MOST:,} longest resources; {timeline.left_out:,} are left out."

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +13,14 @@ from typing import Any
 from gateway import __version__
 from gateway.cli.questions.run_exports.finished_run import Executed, FinishedRun
 from gateway.cli.questions.run_exports.json_post import Receiver
+from gateway.cli.questions.whole_file import write_whole
 from gateway.discovery_api.api import Model
 from gateway.discovery_api.models import RunStatus
-from gateway.errors import ConfigurationError
 
 KEY_VARIABLE = "OPENLINEAGE_API_KEY"
 
 JOB_NAMESPACE = "dbt"
-_PRODUCER = f"https://pypi.org/project/dbt-gateway/{__version__}"
+_PRODUCER = f"urn:dbt-gateway:{__version__}"
 _EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACET = "https://openlineage.io/spec/facets"
 _BUILT = ("model", "seed", "snapshot")
@@ -80,7 +78,7 @@ def send_lineage(
     """
     if "://" not in target:
         events = events_of(finished, adapters)
-        _write(Path(target), events)
+        write_whole(Path(target), "".join(json.dumps(event) + "\n" for event in events))
         return f"{len(events):,} events were written to {target}."
     key = variables.get(KEY_VARIABLE)
     url = target if target.rstrip("/").endswith(_PATH) else target.rstrip("/") + _PATH
@@ -177,15 +175,3 @@ def _end(status: RunStatus) -> str:
 def _id(finished: FinishedRun, *parts: str) -> str:
     """A UUID that follows from the run and the parts, so that a run sent again is the same one."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(("dbt", finished.run.job_id, finished.run.run_id, *parts))))
-
-
-def _write(path: Path, events: Sequence[Json]) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        new.write_text("".join(json.dumps(event) + "\n" for event in events), "utf-8")
-        new.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            new.unlink()
